@@ -1,0 +1,77 @@
+# Everything here works on a fresh machine with Python 3.11 or newer, make and a package index.
+PYTHON ?= python3
+PORT ?= 9090
+ARGS ?=
+BENCH ?=
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+SYSTEM := sh tests/install_system_parts.sh
+
+.PHONY: serve test test-lowest lint format documents e2e bench clean
+
+serve: .venv/.serve
+	@$(BIN)/prebrush serve --port $(PORT) $(ARGS)
+
+test: .venv/.test .venv-lowest/.test
+	@$(SYSTEM) redis-server chromium
+	$(BIN)/python -m pytest $(ARGS)
+	$(MAKE) test-lowest
+
+# The lowest versions pyproject.toml allows, on everything that needs no browser and no Redis.
+test-lowest: .venv-lowest/.test
+	.venv-lowest/bin/python -m pytest tests/unit -q
+
+lint: .venv/.lint
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/.lint
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# README tables and config.yaml, from the code.
+documents: .venv/.test
+	$(BIN)/python tests/documents.py
+
+e2e: .venv/.test .venv-studio/.studio
+	@$(SYSTEM) chromium
+	$(BIN)/python -m pytest -c tests/end_to_end/pytest.ini tests/end_to_end $(ARGS)
+
+bench: .venv/.test
+	$(BIN)/python -m bench $(BENCH)
+
+clean:
+	rm -rf .venv .venv-lowest .venv-studio .e2e build dist
+
+.venv/.python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "prebrush needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Set PYTHON=, as in: make PYTHON=python3.12 serve")'
+	$(PYTHON) -m venv .venv
+	$(PIP) install --upgrade -c constraints.txt pip
+	@touch $@
+
+.venv/.serve: .venv/.python pyproject.toml constraints.txt
+	$(PIP) install -c constraints.txt -e .
+	@$(BIN)/prebrush warm-up
+	@touch $@
+
+.venv/.test: .venv/.serve
+	$(PIP) install -c constraints.txt --group test
+	@touch $@
+
+.venv/.lint: .venv/.test
+	$(PIP) install -c constraints.txt --group lint
+	@touch $@
+
+.venv-lowest/.test: pyproject.toml tests/constraints-lowest.txt
+	$(PYTHON) -m venv .venv-lowest
+	.venv-lowest/bin/python -m pip --disable-pip-version-check --quiet install --upgrade -c constraints.txt pip
+	.venv-lowest/bin/python -m pip --disable-pip-version-check --quiet install -c tests/constraints-lowest.txt -e . --group test
+	@touch $@
+
+.venv-studio/.studio: tests/end_to_end/constraints.txt
+	$(PYTHON) -m venv .venv-studio
+	.venv-studio/bin/python -m pip --disable-pip-version-check --quiet install -c tests/end_to_end/constraints.txt label-studio
+	@touch $@
