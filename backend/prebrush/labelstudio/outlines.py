@@ -1,0 +1,132 @@
+"""Masks to the shapes of other control tags: tight boxes and simplified outlines. No percent, no JSON here.
+
+An outline runs along the edges between pixels, not through their centres: that keeps small and thin segments whole.
+It cannot tell holes: what an outline encloses counts as inside.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeAlias, TypeVar, cast
+
+import cv2
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from prebrush.datatypes import LabelMap, Mask
+
+Boxes: TypeAlias = npt.NDArray[np.int32]
+"""(n + 1, 4), half-open (top, left, bottom, right) of each number; bottom is 0 where a number has no pixel."""
+Outline: TypeAlias = npt.NDArray[np.float64]
+"""(k, 2), at least three corners (x, y) in pixels from the image's top left corner."""
+F = TypeVar("F", bound=Callable[..., Any])
+
+MAX_POINTS = 300
+"""Most corners of an outline; a person can hardly correct more, and the editor slows down."""
+
+MAX_PARTS = 20
+"""Most outlines of one segment, largest first."""
+
+_SPECK_PX = 9.0
+_SPECK_FRACTION = 0.02
+_FINEST_PX, _COARSEST_PX = 0.1, 2.0
+_TOLERANCE_FRACTION = 0.15
+
+
+def _compiled(function: F) -> F:
+    return cast("F", numba.njit(nogil=True, cache=True)(function))
+
+
+def find_boxes(label_map: LabelMap) -> Boxes:
+    """Find the tight box of every number, looking at each pixel once.
+
+    Parameters
+    ----------
+    label_map : int32 (H, W)
+
+    Returns
+    -------
+    boxes : int32 (n + 1, 4)
+
+    Examples
+    --------
+    >>> find_boxes(np.array([[1, 1, 0], [1, 0, 0]], np.int32)).tolist()
+    [[0, 1, 2, 3], [0, 0, 2, 2]]
+    """
+    pixels = np.ascontiguousarray(label_map).view()
+    pixels.flags.writeable = False
+    return _find_boxes(pixels, int(label_map.max(initial=0)))
+
+
+@_compiled
+def _find_boxes(label_map: LabelMap, count: int) -> Boxes:
+    height, width = label_map.shape
+    boxes = np.zeros((count + 1, 4), np.int32)
+    boxes[:, 0] = height
+    boxes[:, 1] = width
+    for row in range(height):
+        column = 0
+        while column < width:
+            number = label_map[row, column]
+            start = column
+            while column < width and label_map[row, column] == number:
+                column += 1
+            box = boxes[number]
+            box[0] = min(box[0], row)
+            box[1] = min(box[1], start)
+            box[2] = row + 1
+            box[3] = max(box[3], column)
+    return boxes
+
+
+def warm() -> None:
+    """Compile the loop, or load it from numba's cache, so that no request has to wait for it."""
+    find_boxes(np.ones((1, 1), np.int32))
+
+
+def trace_outlines(mask: Mask, max_points: int = MAX_POINTS) -> list[Outline]:
+    """Draw a simplified outline around each connected part of a mask, largest first.
+
+    Parts that touch at a corner are one. Parts under 9 pixels, or under 2 % of the largest one, are specks and left
+    out, but never the largest itself.
+
+    Parameters
+    ----------
+    mask : bool (h, w)
+        Usually a segment's part of the image.
+    max_points : int
+        Most corners an outline may have, at least 3.
+
+    Returns
+    -------
+    outlines : list of float64 (k, 2)
+        Drawn back they overlap the mask (its holes filled) by about 0.95 (intersection over union) or more, save
+        where ``max_points`` does not let them. Empty for an empty mask.
+
+    Notes
+    -----
+    Cost: linear in pixels. The corners are chosen by the method of D. Douglas and T. Peucker, Cartographica 10(2),
+    1973, doi:10.3138/FM57-6770-U75U-7727, with a tolerance that follows the part's thickness.
+    """
+    # At twice the size each pixel's corners are distinct: contour pixels 2c and 2c + 1 are its left and right edge.
+    doubled = np.repeat(np.repeat(mask.view(np.uint8), 2, axis=0), 2, axis=1)
+    contours, _ = cv2.findContours(doubled, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    parts = [(contour[:, 0, :].astype(np.int32) + 1) // 2 for contour in contours]
+    areas = [cv2.contourArea(part) for part in parts]
+    if not parts:
+        return []
+    smallest = min(max(_SPECK_PX, _SPECK_FRACTION * max(areas)), max(areas))
+    order = sorted(range(len(parts)), key=lambda place: -areas[place])[:MAX_PARTS]
+    return [_simplify(parts[place], areas[place], max_points) for place in order if areas[place] >= smallest]
+
+
+def _simplify(corners: npt.NDArray[np.int32], area: float, max_points: int) -> Outline:
+    """Leave corners out as long as the outline stays close for the thickness of what it encloses."""
+    thickness = area / max(cv2.arcLength(corners, closed=True), 1.0)
+    tolerance = float(np.clip(_TOLERANCE_FRACTION * thickness, _FINEST_PX, _COARSEST_PX))
+    simple = cv2.approxPolyDP(corners, tolerance, closed=True)
+    while len(simple) > max_points:
+        tolerance *= 1.5
+        simple = cv2.approxPolyDP(corners, tolerance, closed=True)
+    if len(simple) < 3:
+        simple = cv2.boxPoints(cv2.minAreaRect(corners))[:max_points]
+    return simple.reshape(-1, 2).astype(np.float64)

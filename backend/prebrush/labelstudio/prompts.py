@@ -1,0 +1,278 @@
+"""What a person marked with a smart tool, as Label Studio sends it, to a `Prompt` in pixels.
+
+Only percent counts: ``original_width`` and ``original_height`` in a mark may differ from the image that was fetched,
+and are used for brush strokes alone, whose mask has that size.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import cv2
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from prebrush.datatypes import Mask, Prompt
+from prebrush.errors import InvalidBody, InvalidPrompt
+from prebrush.labelstudio import rle
+from prebrush.labelstudio.request import describe
+
+MAX_MARKS = 1000
+"""Most marks in one request; a person sends a handful."""
+
+_ELLIPSE_CORNERS = 64
+_SUBPIXEL_BITS = 4
+_Points: TypeAlias = npt.NDArray[np.float64]
+"""(n, 2), x and y in pixels of the image."""
+
+
+class _Mark(msgspec.Struct):
+    value: dict[str, Any] = {}
+    id: str | int | None = None
+    to_name: str | None = None
+    is_positive: bool | None = None
+    item_index: int | None = None
+    original_width: int | None = None
+    original_height: int | None = None
+
+
+class _Context(msgspec.Struct):
+    result: list[_Mark] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PromptTarget:
+    """Which image of a task the marks are on.
+
+    Attributes
+    ----------
+    to_name : str
+        Name of the image tag; empty if the marks do not say.
+    item_index : int or None
+        Place in the image tag's list (``valueList``); None if it has none.
+    """
+
+    to_name: str = ""
+    item_index: int | None = None
+
+
+def find_target(context: Mapping[str, Any]) -> PromptTarget:
+    """Tell which image the marks belong to: that of the last one, the mark that was made just now.
+
+    Raises
+    ------
+    InvalidPrompt
+        The context has not the form Label Studio gives it.
+    """
+    marks = _parse_marks(context)
+    if not marks:
+        return PromptTarget()
+    return PromptTarget(marks[-1].to_name or "", marks[-1].item_index)
+
+
+def build_prompt(context: Mapping[str, Any], height: int, width: int) -> Prompt:
+    """Turn the marks into pixels of the image.
+
+    Key points are clipped to the image. Rectangles, polygons and ellipses are what a person draws around an object:
+    they become the box around their part inside the image, and where the shape does not fill its box (a rotated
+    rectangle, an ellipse), the rest of the box is scribbled "not the object". Brush strokes become a scribble. Marks
+    on other images of the task than the last mark's are left out.
+
+    Parameters
+    ----------
+    context : mapping
+        ``params.context`` of the request, with a list ``result``.
+    height, width : int
+        Size of the image as the browser shows it, in pixels.
+
+    Returns
+    -------
+    prompt : Prompt
+        Empty if nothing is marked.
+
+    Raises
+    ------
+    InvalidPrompt
+        A mark has no form that is known, is empty or wholly outside the image, or a number in it is none.
+    """
+    marks = _parse_marks(context)
+    if marks:
+        last = marks[-1]
+        marks = [mark for mark in marks if (mark.to_name, mark.item_index) == (last.to_name, last.item_index)]
+    collected = _Collected(height, width)
+    for place, mark in enumerate(marks):
+        collected.add(mark, f"context.result[{place}]")
+    return collected.to_prompt()
+
+
+def _parse_marks(context: Mapping[str, Any]) -> list[_Mark]:
+    try:
+        marks = msgspec.convert(context, _Context).result or []
+    except msgspec.ValidationError as error:
+        raise InvalidPrompt(describe(str(error), "context")) from None
+    if len(marks) > MAX_MARKS:
+        raise InvalidPrompt(f"context.result: {len(marks)} marks, at most {MAX_MARKS} are taken")
+    return marks
+
+
+class _Collected:
+    """The marks read so far, in pixels; lives for one call."""
+
+    def __init__(self, height: int, width: int) -> None:
+        self.height, self.width = height, width
+        self.points: list[tuple[int, int, bool]] = []
+        self.boxes: list[tuple[int, int, int, int]] = []
+        self.inside: list[Mask] = []
+        self.strokes: list[tuple[Mask, bool]] = []
+        self.label = ""
+        self.seen: set[str | int] = set()
+
+    def add(self, mark: _Mark, where: str) -> None:
+        self.label = _find_label(mark.value) or self.label
+        # A mark of a tool with a separate <Labels> tag comes twice with one id: bare, and with the label.
+        if mark.id:
+            if mark.id in self.seen:
+                return
+            self.seen.add(mark.id)
+        value = mark.value
+        positive = mark.is_positive is not False
+        if "rle" in value:
+            self.strokes.append((self._read_stroke(mark, where), positive))
+        elif "points" in value or "vertices" in value:
+            self._enclose(self._read_corners(value, where), where)
+        elif "radiusX" in value:
+            self._enclose(self._read_ellipse(value, where), where)
+        elif "height" in value:
+            self._enclose(self._read_rectangle(value, where), where)
+        elif "x" in value:
+            x, y = self._to_pixels(value, where)
+            row = min(max(math.floor(y), 0), self.height - 1)
+            self.points.append((row, min(max(math.floor(x), 0), self.width - 1), positive))
+        else:
+            raise InvalidPrompt(
+                f"{where}.value: is no key point, rectangle, ellipse, polygon or brush stroke (rle); "
+                f"it has: {', '.join(map(str, list(value)[:10])) or 'nothing'}"
+            )
+
+    def to_prompt(self) -> Prompt:
+        scribble = None
+        if self.strokes or any(not mask.all() for mask in self.inside):
+            scribble = np.zeros((self.height, self.width), np.int8)
+            for (top, left, bottom, right), mask in zip(self.boxes, self.inside, strict=True):
+                scribble[top:bottom, left:right][~mask] = -1
+            for (top, left, bottom, right), mask in zip(self.boxes, self.inside, strict=True):
+                scribble[top:bottom, left:right][mask] = 0
+            for mask, positive in self.strokes:
+                scribble[mask] = 1 if positive else -1
+        return Prompt(points=tuple(self.points), boxes=tuple(self.boxes), scribble=scribble, label=self.label)
+
+    def _enclose(self, corners: _Points, where: str) -> None:
+        """Add the box around the part of a shape inside the image, and remember which of its pixels the shape has."""
+        limits = np.array([self.width, self.height], np.float64)
+        low, high = corners.min(axis=0), corners.max(axis=0)
+        if not (high > low).all():
+            raise InvalidPrompt(f"{where}: the shape is empty: it is {_size(high - low)} pixels wide and high")
+        if not ((high > 0) & (low < limits)).all():
+            raise InvalidPrompt(f"{where}: the shape is wholly outside the image of {self.width}x{self.height} pixels")
+        first = np.clip(np.floor(low + 0.5), 0, limits - 1).astype(int)
+        last = np.clip(np.floor(high + 0.5), first + 1, limits).astype(int)
+        left, top = first.tolist()
+        right, bottom = last.tolist()
+        mask = _fill(corners - first, bottom - top, right - left)
+        if not mask.any():
+            # thinner than a pixel; the box still says where
+            mask[:] = True
+        self.boxes.append((top, left, bottom, right))
+        self.inside.append(mask)
+
+    def _read_rectangle(self, value: Mapping[str, Any], where: str) -> _Points:
+        x, y = self._to_pixels(value, where)
+        size = _read_number(value, "width", where), _read_number(value, "height", where)
+        wide, high = size[0] * self.width / 100, size[1] * self.height / 100
+        angle = math.radians(_read_number(value, "rotation", where, default=0.0))
+        # Clockwise on the screen, whose y points down, about the corner x, y.
+        along = np.array([math.cos(angle), math.sin(angle)]) * wide
+        down = np.array([-math.sin(angle), math.cos(angle)]) * high
+        corner = np.array([x, y])
+        return np.stack([corner, corner + along, corner + along + down, corner + down])
+
+    def _read_ellipse(self, value: Mapping[str, Any], where: str) -> _Points:
+        x, y = self._to_pixels(value, where)
+        radius_x = _read_number(value, "radiusX", where) * self.width / 100
+        radius_y = _read_number(value, "radiusY", where) * self.height / 100
+        angle = math.radians(_read_number(value, "rotation", where, default=0.0))
+        around = np.linspace(0, 2 * math.pi, _ELLIPSE_CORNERS, endpoint=False)
+        along, down = radius_x * np.cos(around), radius_y * np.sin(around)
+        return np.stack(
+            [
+                x + along * math.cos(angle) - down * math.sin(angle),
+                y + along * math.sin(angle) + down * math.cos(angle),
+            ],
+            axis=1,
+        )
+
+    def _read_corners(self, value: Mapping[str, Any], where: str) -> _Points:
+        read: Callable[[Any, str], tuple[float, float]] = self._to_pixels
+        name = "vertices"
+        if "points" in value:
+            name = "points"
+            read = self._pair_to_pixels
+        corners = value[name]
+        if not isinstance(corners, list) or len(corners) < 3:
+            raise InvalidPrompt(f"{where}.value.{name}: expected a list of at least 3 points")
+        return np.array([read(corner, f"{where}.value.{name}[{place}]") for place, corner in enumerate(corners)])
+
+    def _pair_to_pixels(self, pair: Any, where: str) -> tuple[float, float]:
+        if not isinstance(pair, list | tuple) or len(pair) != 2:
+            raise InvalidPrompt(f"{where}: expected x and y, got {type(pair).__name__}")
+        return self._to_pixels({"x": pair[0], "y": pair[1]}, where)
+
+    def _to_pixels(self, value: Any, where: str) -> tuple[float, float]:
+        if not isinstance(value, Mapping):
+            raise InvalidPrompt(f"{where}: expected an object with x and y, got {type(value).__name__}")
+        x, y = _read_number(value, "x", where), _read_number(value, "y", where)
+        return x * self.width / 100, y * self.height / 100
+
+    def _read_stroke(self, mark: _Mark, where: str) -> Mask:
+        width, height = mark.original_width or self.width, mark.original_height or self.height
+        try:
+            mask = rle.decode_mask(mark.value["rle"], height, width)
+        except InvalidBody as error:
+            raise InvalidPrompt(f"{where}: {error}") from error
+        if mask.shape == (self.height, self.width):
+            return mask
+        scaled = cv2.resize(mask.view(np.uint8), (self.width, self.height), interpolation=cv2.INTER_NEAREST)
+        return np.ascontiguousarray(scaled).view(np.bool_)
+
+
+def _fill(corners: _Points, height: int, width: int) -> Mask:
+    """Tell which pixels a polygon holds or its border touches; its corners count from the edge of the first pixel."""
+    # Far outside, where the fixed-point numbers of the drawing routine would overflow, a corner may be moved along.
+    near = np.clip(corners - 0.5, -(2.0**20), 2.0**20)
+    fixed = np.round(near * (1 << _SUBPIXEL_BITS)).astype(np.int32)
+    mask = np.zeros((height, width), np.uint8)
+    cv2.fillPoly(mask, [fixed], 1, shift=_SUBPIXEL_BITS)
+    return mask.view(np.bool_)
+
+
+def _find_label(value: Mapping[str, Any]) -> str:
+    for key, labels in value.items():
+        if key.endswith("labels") and isinstance(labels, list) and labels and isinstance(labels[0], str):
+            return labels[0]
+    return ""
+
+
+def _read_number(value: Mapping[str, Any], name: str, where: str, default: float | None = None) -> float:
+    number = value.get(name, default)
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        raise InvalidPrompt(f"{where}.value.{name}: expected a number, got {type(number).__name__}")
+    # Far beyond any image; also keeps the arithmetic behind it finite.
+    if not abs(number) <= 1e6:
+        raise InvalidPrompt(f"{where}.value.{name}: {number!r:.20} is not a percentage")
+    return float(number)
+
+
+def _size(extent: _Points) -> str:
+    return f"{extent[0]:.3g} x {extent[1]:.3g}"

@@ -1,0 +1,138 @@
+"""What a task's data puts into the variables of a labeling config: image addresses and dynamic labels."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from prebrush.datatypes import Control, Label
+from prebrush.errors import ImageNotFound
+
+_VARIABLE = re.compile(r"\$[\w\[\].{}]+", re.ASCII)
+"""What the editor takes for a variable: ``$image``, ``$pages[0].url``."""
+_STEP = re.compile(r"[^.\[\]]+")
+_MISSING = object()
+
+
+def first_key(expression: str) -> str:
+    """Name the key of a task's data that the first variable in an attribute starts from.
+
+    Examples
+    --------
+    >>> first_key("https://host/$page.name")
+    'page'
+    """
+    variable = _VARIABLE.search(expression)
+    steps = _STEP.findall(variable.group()[1:]) if variable else []
+    return steps[0] if steps else ""
+
+
+def look_up(path: str, data: Mapping[str, Any]) -> Any:
+    """Follow ``a.b[0]`` into a task's data; a key that is literally ``a.b[0]`` goes first. None if nothing is there."""
+    if path in data:
+        return data[path]
+    found: Any = data
+    for step in _STEP.findall(path):
+        found = _enter(found, step)
+        if found is _MISSING:
+            return None
+    return None if found is data else found
+
+
+def _enter(container: Any, step: str) -> Any:
+    if isinstance(container, Mapping):
+        return container.get(step, _MISSING)
+    # no list in a task is longer than ten digits can say; int() of a million digits would take seconds
+    if isinstance(container, list) and step.isdecimal() and len(step) <= 10 and int(step) < len(container):
+        return container[int(step)]
+    return _MISSING
+
+
+def resolve(expression: str, data: Mapping[str, Any]) -> Any:
+    """Put a task's data into an attribute, as the editor does.
+
+    Parameters
+    ----------
+    expression : str
+        A variable alone (``$image``), text with variables in it, or text without any.
+    data : mapping
+        The task's data.
+
+    Returns
+    -------
+    value : any
+        Whatever the task holds for a variable alone, None if nothing; else text.
+
+    Examples
+    --------
+    >>> resolve("https://host/$name.png", {"name.png": "a.png"})
+    'https://host/a.png'
+    """
+    if _VARIABLE.fullmatch(expression):
+        return look_up(expression[1:], data)
+    return _VARIABLE.sub(lambda variable: _as_text(look_up(variable.group()[1:], data)), expression)
+
+
+def _as_text(value: Any) -> str:
+    return "" if value is None else str(value)
+
+
+def image_addresses(control: Control, data: Mapping[str, Any]) -> tuple[str, ...]:
+    """List the addresses of the image, or of all images where the control ``is_list``.
+
+    Raises
+    ------
+    ImageNotFound
+        The task's data has nothing there, or nothing that can be an address.
+    """
+    value = resolve(control.address, data)
+    tag = f'<Image name="{control.to_name}">'
+    if value is None or value in ("", []):
+        known = ", ".join(list(data)[:10]) or "nothing"
+        raise ImageNotFound(f"{tag} takes its image from {control.address!r}; the task's data has only: {known}")
+    addresses = value if isinstance(value, list) else [value]
+    for address in addresses:
+        if not isinstance(address, str) or not address:
+            found = "an empty text" if address == "" else type(address).__name__
+            raise ImageNotFound(f"{tag} takes its image from {control.address!r}; expected an address, got {found}")
+    return tuple(addresses) if control.is_list else (addresses[0],)
+
+
+def labels_of(control: Control, data: Mapping[str, Any]) -> tuple[Label, ...]:
+    """List the labels of a control for one task: those in the config, then the dynamic ones.
+
+    Parameters
+    ----------
+    control : Control
+    data : mapping
+        The task's data; under ``control.labels_key`` a list of texts or of objects with ``value``, ``alias``,
+        ``predicted_values`` and, for the editor's tree of labels, ``children``. Other entries are passed over.
+
+    Returns
+    -------
+    labels : tuple of Label
+        The first of two with one name counts.
+    """
+    labels: dict[str, Label] = {}
+    for label in control.labels:
+        text = _as_text(resolve(label.name, data)) if "$" in label.name else label.name
+        if text:
+            labels.setdefault(text, Label(text, label.predicted_values))
+    entries = look_up(control.labels_key, data) if control.labels_key else None
+    waiting = list(reversed(entries)) if isinstance(entries, list) else []
+    while waiting:
+        entry = waiting.pop()
+        if isinstance(entry, str):
+            entry = {"value": entry}
+        if not isinstance(entry, Mapping):
+            continue
+        name = entry.get("alias") or entry.get("value")
+        if isinstance(name, str) and name:
+            labels.setdefault(name, Label(name, _read_classes(entry.get("predicted_values"))))
+        children = entry.get("children")
+        waiting.extend(reversed(children) if isinstance(children, list) else ())
+    return tuple(labels.values())
+
+
+def _read_classes(value: Any) -> tuple[str, ...]:
+    parts = value.split(",") if isinstance(value, str) else value if isinstance(value, list) else ()
+    return tuple(part.strip() for part in parts if isinstance(part, str) and part.strip())
