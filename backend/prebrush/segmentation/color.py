@@ -1,0 +1,97 @@
+"""Single channels and colour spaces of an 8-bit image."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from prebrush.datatypes import GrayImage, RGBImage
+
+Channel = Callable[[RGBImage], GrayImage]
+
+
+def to_gray(image: RGBImage) -> GrayImage:
+    """Weigh red, green and blue as the eye does (ITU-R 601).
+
+    Parameters
+    ----------
+    image : uint8 (H, W, 3)
+
+    Returns
+    -------
+    uint8 (H, W)
+    """
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
+
+
+def is_gray(image: RGBImage) -> bool:
+    """Tell whether red, green and blue are equal everywhere."""
+    red = image[:, :, 0]
+    # compared row by row, so that an ordinary colour photo is recognised by its first row
+    return all(
+        np.array_equal(red[row], image[row, :, 1]) and np.array_equal(red[row], image[row, :, 2])
+        for row in range(image.shape[0])
+    )
+
+
+def _plane(code: int, number: int) -> Channel:
+    def take(image: RGBImage) -> GrayImage:
+        return np.ascontiguousarray(cv2.cvtColor(image, code)[:, :, number])
+
+    return take
+
+
+def _primary(number: int) -> Channel:
+    def take(image: RGBImage) -> GrayImage:
+        return np.ascontiguousarray(image[:, :, number])
+
+    return take
+
+
+CHANNELS: Mapping[str, Channel] = MappingProxyType(
+    {
+        "gray": to_gray,
+        "red": _primary(0),
+        "green": _primary(1),
+        "blue": _primary(2),
+        # the full-range code: hue 0..255 for 0..360 degrees
+        "hue": _plane(cv2.COLOR_RGB2HSV_FULL, 0),
+        "saturation": _plane(cv2.COLOR_RGB2HSV_FULL, 1),
+        "value": _plane(cv2.COLOR_RGB2HSV_FULL, 2),
+        "lightness": _plane(cv2.COLOR_RGB2LAB, 0),
+        "a": _plane(cv2.COLOR_RGB2LAB, 1),
+        "b": _plane(cv2.COLOR_RGB2LAB, 2),
+    }
+)
+"""Every channel by name: uint8 (H, W, 3) to uint8 (H, W). Hue runs once around from 0 to 255; a and b are 128 at gray.
+
+A new channel is one entry here.
+"""
+
+
+def to_lab(colors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Convert to CIE Lab: float32 (H, W, 3) RGB in [0, 1] to lightness 0..100 and a, b in about -100..100."""
+    return np.asarray(cv2.cvtColor(colors, cv2.COLOR_RGB2LAB), np.float32)
+
+
+def _to_scaled_rgb(colors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    # black to white is the square root of three sides long
+    return np.asarray(colors * np.float32(100 / 3**0.5), np.float32)
+
+
+def _to_hsv_cone(colors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Hue and saturation as a point in the plane, so that reds on both sides of 0 degrees are neighbours."""
+    hsv = np.asarray(cv2.cvtColor(colors, cv2.COLOR_RGB2HSV), np.float32)
+    angle = np.deg2rad(hsv[..., 0])
+    # chroma (saturation times value) instead of saturation: that of near-black is noise
+    chroma = hsv[..., 1] * hsv[..., 2]
+    cone = np.stack((chroma * np.cos(angle), chroma * np.sin(angle), hsv[..., 2]), axis=-1)
+    return np.asarray(cone * np.float32(100), np.float32)
+
+
+COLOR_SPACES: Mapping[str, Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]] = MappingProxyType(
+    {"lab": to_lab, "rgb": _to_scaled_rgb, "hsv": _to_hsv_cone}
+)
+"""Where colour distances are measured: float32 (H, W, 3) RGB in [0, 1] to three coordinates; black to white is 100."""

@@ -1,0 +1,196 @@
+"""What a segmentation method is, and how its knobs are declared and checked."""
+
+import dataclasses
+import difflib
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, TypeVar, cast, get_type_hints
+
+import numpy as np
+
+from prebrush.datatypes import LabelMap, Prompt, RGBImage, Segments
+from prebrush.errors import InvalidParams, SegmentationError
+
+P = TypeVar("P")
+PromptKind = Literal["points", "boxes", "scribble"]
+
+
+@dataclass(frozen=True, slots=True)
+class Knob:
+    """One parameter of a method: what the playground draws and the command line prints."""
+
+    name: str
+    kind: type
+    default: Any
+    low: float | None
+    high: float | None
+    choices: tuple[str, ...]
+    unit: str
+    help: str
+
+    def parse(self, value: object) -> Any:
+        """Turn a value from a tag, a JSON object or the command line into the knob's type.
+
+        Raises
+        ------
+        InvalidParams
+            The value has the wrong type or is out of range; the message names knob, value and range.
+        """
+        try:
+            parsed = _convert(value, self.kind)
+        except (TypeError, ValueError, OverflowError):
+            raise InvalidParams(f"{self.name}={value!r} is not {self.expected()}") from None
+        if self.choices and parsed not in self.choices:
+            raise InvalidParams(f"{self.name}={value!r} is not {self.expected()}")
+        below = self.low is not None and parsed < self.low
+        above = self.high is not None and parsed > self.high
+        if below or above:
+            raise InvalidParams(f"{self.name}={value!r} is out of range: {self.expected()}")
+        return parsed
+
+    def expected(self) -> str:
+        """Describe the values the knob takes, for messages and tables."""
+        if self.choices:
+            return "one of " + ", ".join(self.choices)
+        if self.kind is bool:
+            return "true or false"
+        noun = {int: "a whole number", float: "a number", str: "text"}[self.kind]
+        unit = f" {self.unit}" if self.unit else ""
+        if self.low is not None and self.high is not None:
+            return f"{noun} from {self.low:g} to {self.high:g}{unit}"
+        return noun + unit
+
+
+def _convert(value: object, kind: type) -> Any:
+    """Convert without surprises: no number from a bool, no 2 from 2.5, no NaN."""
+    if kind is bool:
+        if isinstance(value, bool):
+            return value
+        words = {
+            "true": True,
+            "1": True,
+            "yes": True,
+            "on": True,
+            "false": False,
+            "0": False,
+            "no": False,
+            "off": False,
+        }
+        return words[value.strip().lower()] if isinstance(value, str) and value.strip().lower() in words else _refuse()
+    if kind is str:
+        return value.strip() if isinstance(value, str) else _refuse()
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        _refuse()
+    number = float(cast("float", value))
+    if not math.isfinite(number):
+        _refuse()
+    if kind is int:
+        return int(number) if number.is_integer() else _refuse()
+    return number
+
+
+def _refuse() -> Any:
+    raise ValueError
+
+
+def param(
+    default: Any,
+    *,
+    help: str,  # noqa: A002  the word every reader of a knob's table expects
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[str, ...] = (),
+    unit: str = "",
+) -> Any:
+    """Declare a knob as the default of a field in a method's ``Params`` dataclass."""
+    return dataclasses.field(
+        default=default, metadata={"help": help, "low": low, "high": high, "choices": choices, "unit": unit}
+    )
+
+
+def knobs_of(params_class: type[Any]) -> tuple[Knob, ...]:
+    """List the knobs that a dataclass declares with ``param()``, in order."""
+    types = get_type_hints(params_class)
+    return tuple(
+        Knob(name=field.name, kind=types[field.name], default=field.default, **field.metadata)
+        for field in dataclasses.fields(params_class)
+    )
+
+
+def parse_knobs(params_class: type[P], values: Mapping[str, object], owner: str) -> P:
+    """Make the dataclass from raw values.
+
+    Raises
+    ------
+    InvalidParams
+        A name is unknown (the nearest one is named) or a value does not fit.
+    """
+    knobs = {knob.name: knob for knob in knobs_of(params_class)}
+    for name in values:
+        if name not in knobs:
+            near = difflib.get_close_matches(name, knobs, n=1)
+            hint = f"; did you mean {near[0]}?" if near else f"; it has: {', '.join(knobs) or 'none'}"
+            raise InvalidParams(f"{owner} has no parameter {name!r}{hint}")
+    return params_class(**{name: knobs[name].parse(value) for name, value in values.items()})
+
+
+@dataclass(frozen=True, slots=True)
+class Method(Generic[P]):
+    """A segmentation method: one function, its knobs, and what its segments are called.
+
+    Attributes
+    ----------
+    function : callable (image, params, prompt) -> label map
+        image is uint8 (H, W, 3), RGB, read-only; the label map is int32 (H, W), 0 background, 1..n without gaps.
+    params_class : dataclass
+        Its fields are the knobs, declared with ``param()``.
+    version : int
+        Raised whenever the same input and knobs give other pixels, so that cached results are left behind.
+    prompts : tuple of str
+        Which kinds of prompt the function uses; empty for an automatic method.
+    class_name : str
+        What a segment is called in ``predicted_values``: ``foreground`` for all of them, or with ``{}`` for the number
+        counted from 0, as in ``cluster-{}``; empty where a class has no meaning.
+    name : str
+        Filled in from the module's name when the method is registered.
+    """
+
+    function: Callable[[RGBImage, P, Prompt], LabelMap]
+    params_class: type[P]
+    version: int
+    prompts: tuple[PromptKind, ...] = ()
+    class_name: str = ""
+    name: str = ""
+
+    @property
+    def knobs(self) -> tuple[Knob, ...]:
+        """The method's parameters, in order."""
+        return knobs_of(self.params_class)
+
+    @property
+    def summary(self) -> str:
+        """The first line of the docstring of the method's module, without the full stop."""
+        module = __import__(self.function.__module__, fromlist=["__doc__"])
+        return (module.__doc__ or "").strip().splitlines()[0].rstrip(".")
+
+    def parse_params(self, values: Mapping[str, object]) -> P:
+        """Check raw knob values; see `parse_knobs`."""
+        return parse_knobs(self.params_class, values, owner=self.name)
+
+    def segment(self, image: RGBImage, params: P, prompt: Prompt | None = None) -> Segments:
+        """Run the method and check what it returned.
+
+        Raises
+        ------
+        SegmentationError
+            The method broke its contract.
+        """
+        label_map = self.function(image, params, prompt or Prompt())
+        if label_map.shape != image.shape[:2]:
+            raise SegmentationError(f"{self.name} returned {label_map.shape} for an image of {image.shape[:2]}")
+        count = int(label_map.max(initial=0))
+        if not np.issubdtype(label_map.dtype, np.int32):
+            raise SegmentationError(f"{self.name} returned {label_map.dtype}, not int32")
+        classes = tuple(self.class_name.format(number) for number in range(count))
+        return Segments(label_map=label_map, classes=classes)

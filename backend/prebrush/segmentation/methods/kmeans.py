@@ -1,0 +1,117 @@
+"""k-means: pixels of similar colour, wherever they are, make one cluster."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from prebrush.datatypes import LabelMap, Prompt, RGBImage
+from prebrush.segmentation.color import COLOR_SPACES
+from prebrush.segmentation.kernels.clustering import assign_pixels, cluster, color_bins, look_up
+from prebrush.segmentation.kernels.components import areas_of, replace_numbers
+from prebrush.segmentation.method import Method, param
+
+SAMPLED_PIXELS = 20_000
+"""With a spatial weight the centres are found on a grid of about this many pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Params:
+    """Knobs."""
+
+    n_clusters: int = param(4, low=2, high=32, help="How many clusters; fewer are found where there are fewer colours.")
+    color_space: str = param("lab", choices=tuple(COLOR_SPACES), help="Where distances of colours are measured.")
+    spatial_weight: float = param(
+        0.0, low=0, high=10, help="Weight of position: at 1 the image's longer side counts as much as black to white."
+    )
+    seed: int = param(0, low=0, high=2**31 - 1, help="Of the random starts; the same seed gives the same clusters.")
+
+
+def segment(image: RGBImage, params: Params, prompt: Prompt) -> LabelMap:
+    """Cluster the pixels by colour, and by position if that has a weight.
+
+    Without a spatial weight the clusters are found on a histogram of the colours (64 steps a channel, each bin at its
+    own mean colour), so that the cost hardly depends on the image. With one, they are found on a grid of pixels. Either
+    way the best of three runs from k-means++ starts is taken.
+
+    Parameters
+    ----------
+    image : uint8 (H, W, 3)
+        RGB, read-only.
+    params : Params
+    prompt : Prompt
+        Not used.
+
+    Returns
+    -------
+    int32 (H, W)
+        1..n from the darkest to the brightest mean; every pixel belongs to a cluster.
+
+    Notes
+    -----
+    Cost: linear in pixels, about 20 ms for the first megapixel and 5 ms for each one more. Fails where a thing shares
+    its colours with what is around it.
+
+    Sources: S. Lloyd, IEEE Trans. Information Theory 28(2), 1982, doi:10.1109/TIT.1982.1056489; D. Arthur,
+    S. Vassilvitskii, SODA 2007 (the starts).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> image = np.full((2, 4, 3), 250, np.uint8)
+    >>> image[:, 2:] = 10
+    >>> segment(image, Params(n_clusters=2), Prompt()).tolist()
+    [[2, 2, 1, 1], [2, 2, 1, 1]]
+    """
+    del prompt
+    if params.spatial_weight:
+        return _by_brightness(_cluster_with_position(image, params), image)
+    colors, weights, places = color_bins(image)
+    _, owner = cluster(
+        COLOR_SPACES[params.color_space](colors[None] / np.float32(255))[0], weights, params.n_clusters, params.seed
+    )
+    brightness = np.bincount(owner, weights=weights * _luma(colors)) / np.maximum(
+        np.bincount(owner, weights=weights), 1
+    )
+    return look_up(image, places, _ranks(brightness, np.bincount(owner) > 0)[owner])
+
+
+def _cluster_with_position(image: RGBImage, params: Params) -> npt.NDArray[np.int32]:
+    height, width = image.shape[:2]
+    colors = COLOR_SPACES[params.color_space](image.astype(np.float32) / np.float32(255))
+    # 100 is the distance of black and white in each of the colour spaces
+    per_pixel = 100 * params.spatial_weight / max(height, width)
+    step = max(1, round((height * width / SAMPLED_PIXELS) ** 0.5))
+    rows, cols = np.mgrid[step // 2 : height : step, step // 2 : width : step]
+    if rows.size == 0:  # one side is shorter than half a step
+        rows, cols = np.mgrid[0:height:step, 0:width:step]
+    rows, cols = rows.ravel(), cols.ravel()
+    position = np.stack((rows, cols), axis=1) * per_pixel
+    points = np.concatenate((colors[rows, cols], position), axis=1).astype(np.float32)
+    centers, _ = cluster(points, np.ones(len(points), np.float32), params.n_clusters, params.seed)
+    return assign_pixels(colors, centers, per_pixel)
+
+
+def _by_brightness(owner: npt.NDArray[np.int32], image: RGBImage) -> LabelMap:
+    """Number the clusters from 1, darkest first, leaving out empty ones."""
+    count = int(owner.max())
+    areas = areas_of(owner, count)
+    luma = np.bincount(owner.ravel(), weights=_luma(image).ravel()) / np.maximum(areas, 1)
+    return replace_numbers(owner, _ranks(luma, areas > 0))
+
+
+def _luma(colors: npt.NDArray[np.float32] | RGBImage) -> npt.NDArray[np.float32]:
+    """Brightness as the eye sees it: (..., 3) to (...)."""
+    weights = np.array((0.299, 0.587, 0.114), np.float32)
+    return np.asarray(colors @ weights, np.float32)
+
+
+def _ranks(brightness: npt.NDArray[np.float64], occupied: npt.NDArray[np.bool_]) -> npt.NDArray[np.int32]:
+    """Number from 1 by brightness; what is not occupied gets no number of its own."""
+    ranks = np.zeros(brightness.size, np.int32)
+    order = [place for place in np.argsort(brightness, kind="stable") if occupied[place]]
+    ranks[order] = np.arange(1, len(order) + 1)
+    return ranks
+
+
+METHOD = Method(segment, Params, version=1, class_name="cluster-{}")

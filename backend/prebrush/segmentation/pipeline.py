@@ -1,0 +1,99 @@
+"""From an image to its segments: shrink, segment, clean up, score, enlarge."""
+
+import dataclasses
+from collections.abc import Collection
+from typing import Any
+
+import numpy as np
+
+from prebrush.datatypes import Prompt, RGBImage, Segments
+from prebrush.segmentation.cleanup import Cleanup, clean
+from prebrush.segmentation.kernels.components import areas_of, replace_numbers
+from prebrush.segmentation.method import Method
+from prebrush.segmentation.scaling import (
+    WORKING_PIXELS,
+    enlarge,
+    shrink,
+    shrink_knobs,
+    shrink_prompt,
+    working_size,
+)
+from prebrush.segmentation.scoring import score_segments
+
+PIPELINE_VERSION = 1
+"""Raised whenever clean-up, scoring or scaling give other pixels or numbers for the same input."""
+
+
+def run(
+    image: RGBImage,
+    method: Method[Any],
+    params: Any,
+    cleanup: Cleanup | None = None,
+    prompt: Prompt | None = None,
+    classes: Collection[str] | None = None,
+    working_pixels: int = WORKING_PIXELS,
+) -> Segments:
+    """Segment one image.
+
+    Parameters
+    ----------
+    image : uint8 (H, W, 3)
+        RGB.
+    method : Method
+    params : Any
+        The method's own, from ``method.parse_params``; pixels in knobs are pixels of this image.
+    cleanup : Cleanup or None
+        None leaves what the method found.
+    prompt : Prompt or None
+    classes : collection of str or None
+        In lower case: only segments of these classes are kept, None for all; used with a clean-up.
+    working_pixels : int
+        Larger images are segmented at about this many pixels; 0 always works at full size.
+
+    Returns
+    -------
+    Segments
+        At the image's size, with scores.
+
+    Raises
+    ------
+    SegmentationError
+        The method broke its contract.
+    """
+    full = (image.shape[0], image.shape[1])
+    working = working_size(*full, working_pixels)
+    prompt = prompt or Prompt()
+    small = image
+    if working != full:
+        factor = working[1] / full[1]
+        small = shrink(image, *working)
+        params, prompt = shrink_knobs(params, factor), shrink_prompt(prompt, full, working)
+        if cleanup is not None:
+            cleanup = _shrink_cleanup(cleanup, factor)
+    segments = method.segment(small, params, prompt)
+    if cleanup is not None:
+        segments = clean(segments, small, cleanup, classes)
+    else:
+        scores = score_segments(segments.label_map, small, len(segments))
+        segments = Segments(segments.label_map, scores, segments.classes)
+    return segments if working == full else _enlarge(segments, small, image)
+
+
+def _shrink_cleanup(cleanup: Cleanup, factor: float) -> Cleanup:
+    """Convert the knobs; an area of 1 or more is in pixels, below that a share of the image, which stays."""
+    areas = {name: getattr(cleanup, name) for name in ("min_area", "fill_holes")}
+    shrunk = {name: max(1.0, area * factor**2) for name, area in areas.items() if area >= 1}
+    return dataclasses.replace(shrink_knobs(cleanup, factor), **shrunk)
+
+
+def _enlarge(segments: Segments, small: RGBImage, image: RGBImage) -> Segments:
+    """Enlarge the label map; a segment that loses every pixel to its neighbours goes without a gap."""
+    label_map = enlarge(segments.label_map, small, image)
+    left = areas_of(label_map, len(segments))[1:] > 0
+    if left.all():
+        return Segments(label_map, segments.scores, segments.classes)
+    numbers = np.zeros(len(segments) + 1, np.int32)
+    numbers[1:] = np.cumsum(left) * left
+    scores = None if segments.scores is None else segments.scores[left]
+    classes = tuple(name for name, kept in zip(segments.classes, left, strict=True) if kept)
+    return Segments(replace_numbers(label_map, numbers), scores, classes)

@@ -1,0 +1,74 @@
+"""The whole way from an image to cleaned segments at its size."""
+
+import numpy as np
+import pytest
+
+from prebrush import segment
+from prebrush.datatypes import Prompt
+from prebrush.segmentation import METHODS
+from prebrush.segmentation.cleanup import Cleanup
+from prebrush.segmentation.pipeline import run
+from scenes import disc, iou, paint
+
+
+@pytest.fixture(scope="module")
+def large() -> tuple[np.ndarray, np.ndarray]:
+    """A noisy image of 1.4 megapixels with two discs and a speck, and the discs."""
+    truth = np.zeros((1000, 1400), np.int32)
+    truth[disc(1000, 1400, 400, 400, 220)] = 1
+    truth[disc(1000, 1400, 600, 1000, 150)] = 2
+    with_speck = truth.copy()
+    with_speck[50:54, 50:54] = 1
+    return paint(with_speck, [(40, 60, 50), (200, 80, 60), (210, 190, 60)], noise=12), truth
+
+
+@pytest.mark.parametrize("method", sorted(METHODS))
+def test_the_result_has_the_size_of_the_image(method: str, large: tuple[np.ndarray, np.ndarray]) -> None:
+    image, _ = large
+    segments = run(image, METHODS[method], METHODS[method].params_class(), Cleanup(), working_pixels=60_000)
+    assert segments.label_map.shape == image.shape[:2]
+    assert 1 <= len(segments) <= 30
+    assert segments.scores is not None
+
+
+@pytest.mark.parametrize("working_pixels", [60_000, 200_000, 0])
+def test_working_size_hardly_changes_the_masks(large: tuple[np.ndarray, np.ndarray], working_pixels: int) -> None:
+    image, truth = large
+    method = METHODS["threshold"]
+    segments = run(image, method, method.parse_params({"sigma": 3}), Cleanup(), working_pixels=working_pixels)
+    assert len(segments) == 2
+    for number in (1, 2):
+        assert iou(segments.label_map == number, truth == number) > 0.985
+
+
+def test_areas_in_pixels_mean_pixels_of_the_image(large: tuple[np.ndarray, np.ndarray]) -> None:
+    image, truth = large
+    method = METHODS["threshold"]
+    area = float((truth == 2).sum())
+    for working_pixels in (60_000, 0):
+        for min_area, count in ((0.9 * area, 2), (1.1 * area, 1)):
+            segments = run(
+                image,
+                method,
+                method.parse_params({"sigma": 3}),
+                Cleanup(min_area=min_area),
+                working_pixels=working_pixels,
+            )
+            assert len(segments) == count
+
+
+def test_without_clean_up_the_method_s_own_segments(large: tuple[np.ndarray, np.ndarray]) -> None:
+    image = large[0][:200, :200]
+    method = METHODS["felzenszwalb"]
+    plain = method.segment(image, method.params_class(), Prompt())
+    through = segment(image, method="felzenszwalb")
+    assert np.array_equal(plain.label_map, through.label_map)
+    assert through.scores is not None
+
+
+def test_wanted_classes_only() -> None:
+    image = paint(np.arange(4).repeat(400).reshape(40, 40), [(20,) * 3, (90,) * 3, (160,) * 3, (230,) * 3], noise=2)
+    method = METHODS["kmeans"]
+    segments = run(image, method, method.parse_params({}), Cleanup(), classes=("cluster-3",))
+    assert segments.classes == ("cluster-3",)
+    assert (image[segments.label_map > 0] > 200).all()
