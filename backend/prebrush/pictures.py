@@ -1,0 +1,134 @@
+"""The images of tasks, fetched only when their pixels are needed: a digest is often all a prediction takes."""
+
+import threading
+from collections.abc import Callable
+
+import msgspec
+
+from prebrush.client import Studio, StudioClient
+from prebrush.datatypes import RGBImage
+from prebrush.errors import ImageNotFound
+from prebrush.fetching import AllowList, Fetcher, FetchLimits
+from prebrush.images import ImageIdentity, ImageLimits, ImageLoader, Loaded
+from prebrush.projects import ProjectState
+from prebrush.settings import Settings
+from prebrush.storage import Storage
+
+
+class Picture:
+    """One image of a task: what it is, at once; its pixels, when somebody asks."""
+
+    def __init__(self, loaded: Loaded, load: Callable[[], Loaded]) -> None:
+        self._identity = loaded.identity
+        self._image = loaded.image
+        self._load = load
+        self._lock = threading.Lock()
+
+    @property
+    def digest(self) -> str:
+        """Hex digest of the file: equal digests are equal images."""
+        return self._identity.digest
+
+    @property
+    def height(self) -> int:
+        """Rows, as the browser shows it."""
+        return self._identity.height
+
+    @property
+    def width(self) -> int:
+        """Columns, as the browser shows it."""
+        return self._identity.width
+
+    @property
+    def pixels(self) -> RGBImage:
+        """The image, uint8 (H, W, 3), RGB; fetched where that has not happened yet.
+
+        Raises
+        ------
+        ImageError
+            It cannot be had any more, or is another one by now.
+        """
+        with self._lock:
+            if self._image is None:
+                image = self._load().image
+                if image is None or image.digest != self.digest:
+                    raise ImageNotFound("the image changed while it was being worked on; ask again")
+                self._image = image
+            return self._image.pixels
+
+
+class Pictures:
+    """Opens images by the address in a task; what was found behind an address is kept in the storage."""
+
+    def __init__(self, settings: Settings, storage: Storage) -> None:
+        self._settings = settings
+        self._storage = storage
+        self._loader = ImageLoader(build_studio_client(settings), image_limits(settings))
+
+    def open(
+        self,
+        address: str,
+        task_id: int | str,
+        state: ProjectState,
+        login: str,
+        password: str,
+        *,
+        stored: bool,
+    ) -> Picture:
+        """Find out which image is behind an address.
+
+        Parameters
+        ----------
+        stored : bool
+            The prediction will be stored: ask whether the image changed. Else, while a person clicks, it is trusted for
+            ``images.recheck_s``.
+
+        Raises
+        ------
+        ImageError, StudioError
+            It cannot be had; the message says why and what to change.
+        """
+        studio = build_studio(self._settings, state, login, password)
+        key = f"image:{self._loader.key(address, task_id, studio)}"
+        known = self._recall(key)
+        recheck_s = 0.0 if stored else self._settings.images.recheck_s
+        loaded = self._loader.load(address, task_id, studio, known, recheck_s=recheck_s)
+        if loaded.identity != known:
+            self._storage.put(key, msgspec.json.encode(loaded.identity))
+        return Picture(loaded, lambda: self._loader.load(address, task_id, studio))
+
+    def _recall(self, key: str) -> ImageIdentity | None:
+        packed = self._storage.get(key)
+        if packed is None:
+            return None
+        try:
+            return msgspec.json.decode(packed, type=ImageIdentity)
+        except msgspec.DecodeError:
+            return None
+
+
+def build_studio_client(settings: Settings) -> StudioClient:
+    """Join what the settings say of fetching."""
+    images = settings.images
+    limits = FetchLimits(timeout_s=images.timeout_s, max_redirects=images.max_redirects)
+    allowed = AllowList.parse(images.allowed_hosts, allow_public=images.allow_public)
+    return StudioClient(Fetcher(limits, allowed))
+
+
+def build_studio(settings: Settings, state: ProjectState, login: str = "", password: str = "") -> Studio:
+    """Join what the operator and the project's `/setup` told of Label Studio."""
+    told = settings.label_studio
+    return Studio(
+        url=told.url,
+        api_key=told.api_key,
+        setup_host=state.hostname,
+        setup_token=state.token,
+        login=login,
+        password=password,
+        trust_setup_host=told.trust_setup_host,
+    )
+
+
+def image_limits(settings: Settings) -> ImageLimits:
+    """Return the bounds on an image."""
+    return ImageLimits(max_bytes=settings.images.max_bytes, max_pixels=settings.images.max_pixels)

@@ -1,0 +1,56 @@
+"""What Label Studio told us of each project: kept in the storage, so that a restart forgets nothing."""
+
+from typing import Any
+
+import msgspec
+
+from prebrush.storage import Storage
+
+
+class ProjectState(msgspec.Struct, frozen=True):
+    """One project's memory."""
+
+    hostname: str = ""
+    token: str = ""
+    extra_params: dict[str, Any] = {}
+    label_config: str = ""
+
+    def __repr__(self) -> str:
+        """Leave the token out: a state may end in a log."""
+        return f"ProjectState(hostname={self.hostname!r}, extra_params={self.extra_params!r})"
+
+
+class Projects:
+    """The projects, by the full name Label Studio gives them (``"<id>.<unix time of creation>"``).
+
+    The creation time keeps two Label Studios apart that both have a project 1.
+    """
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+
+    def recall(self, project: str) -> ProjectState:
+        """Return what is known of a project; an empty state where nothing is known, or nothing that can be read."""
+        packed = self._storage.load_project(project) if project else None
+        if packed is None:
+            return ProjectState()
+        try:
+            return msgspec.json.decode(packed, type=ProjectState)
+        except msgspec.DecodeError:
+            return ProjectState()
+
+    def remember(self, project: str, told: ProjectState) -> None:
+        """Keep what `/setup` told.
+
+        Host and token are one pair: a call that names no host says nothing of either, and both stay as they were.
+        """
+        known = self.recall(project)
+        if not told.hostname:
+            told = msgspec.structs.replace(told, hostname=known.hostname, token=known.token)
+        # setups come many times a minute: writing only changes keeps a shared storage quiet
+        if project and told != known:
+            self._storage.save_project(project, msgspec.json.encode(told))
+
+    def names(self) -> list[str]:
+        """List the projects that are known."""
+        return self._storage.list_projects()

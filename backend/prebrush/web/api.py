@@ -1,0 +1,116 @@
+"""Label Studio's routes, for the connectors of 1.23 and for the older ones."""
+
+import threading
+from typing import Any
+
+import prometheus_client
+from flask import Blueprint, Response, jsonify, redirect, request
+from werkzeug.wrappers import Response as AnyResponse
+
+from prebrush.errors import InvalidBody, Overloaded
+from prebrush.labelstudio.request import parse_object, parse_predict, parse_setup, parse_webhook
+from prebrush.labelstudio.result import encode_response
+from prebrush.predictor import Predictor
+from prebrush.settings import Settings
+from prebrush.version import __version__
+from prebrush.web.metrics import Metrics
+
+MODEL_CLASS = "prebrush"
+KNOWN_ACTIONS = frozenset(
+    f"{noun}_{verb}"
+    for noun in ("ANNOTATION", "ANNOTATIONS", "TASKS", "PROJECT", "LABEL_LINK")
+    for verb in ("CREATED", "UPDATED", "DELETED")
+) | {"START_TRAINING"}
+"""Events by name; any other is counted as OTHER, so that a caller cannot grow the metrics without bound."""
+QUICK_THREADS = 4
+"""Threads that predictions may never take, so that `/health` and `/setup` always find one."""
+
+
+def build_api(settings: Settings, predictor: Predictor, metrics: Metrics) -> Blueprint:
+    """Build the blueprint of Label Studio's routes."""
+    api = Blueprint("api", __name__)
+    room = threading.BoundedSemaphore(max(1, settings.server.threads - QUICK_THREADS))
+
+    @api.get("/health")
+    def health() -> Response:
+        return jsonify(status="UP", model_class=MODEL_CLASS, version=__version__)
+
+    @api.get("/")
+    def root() -> AnyResponse:
+        if request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html":
+            # relative, so that a prefix in front of the server is kept
+            return redirect("playground")
+        return health()
+
+    @api.post("/setup")
+    def setup() -> Response:
+        plan = predictor.set_up(parse_setup(request.get_data(cache=False)))
+        return jsonify(model_version=plan.model_version)
+
+    @api.post("/predict")
+    def predict() -> Response:
+        if not room.acquire(blocking=False):
+            raise Overloaded("every thread for predictions is busy; ask again in a few seconds")
+        try:
+            body = parse_predict(request.get_data(cache=False), max_tasks=settings.server.max_tasks)
+            entries, version = predictor.answer(body)
+            return Response(encode_response(entries, version), mimetype="application/json")
+        finally:
+            room.release()
+
+    @api.post("/webhook")
+    def webhook() -> tuple[Response, int]:
+        event = parse_webhook(request.get_data(cache=False))
+        metrics.count_webhook(event.action if event.action in KNOWN_ACTIONS else "OTHER")
+        return jsonify(status="ok"), 201
+
+    @api.get("/metrics")
+    def show_metrics() -> Response:
+        return Response(metrics.render(), content_type=prometheus_client.CONTENT_TYPE_LATEST)
+
+    _add_older_routes(api, predictor)
+    return api
+
+
+def _add_older_routes(api: Blueprint, predictor: Predictor) -> None:
+    """Add what connectors may call beside the main routes."""
+
+    @api.route("/versions", methods=["GET", "POST"])
+    def versions() -> Response:
+        project = str(_object_body().get("project") or "")
+        return jsonify(versions=predictor.versions(project))
+
+    @api.post("/validate")
+    def validate() -> Response:
+        config = _object_body().get("config")
+        if not isinstance(config, str):
+            raise InvalidBody('config: expected the labeling config as text, as in {"config": "<View>...</View>"}')
+        predictor.validate(config)
+        return jsonify(status="ok")
+
+    @api.post("/train")
+    def train() -> tuple[Response, int]:
+        # classical methods have nothing to train; an answer without a job tells the connector just that
+        _object_body()
+        return jsonify(status="ok"), 201
+
+    @api.get("/is_training")
+    def is_training() -> Response:
+        return jsonify(is_training=False)
+
+    @api.post("/job_status")
+    def job_status() -> Response:
+        job = _object_body().get("job")
+        return jsonify(job_status="completed", error="", created_at="", finished_at="", job=job or "")
+
+    @api.post("/delete")
+    @api.post("/duplicate_model")
+    def nothing_to_do() -> Response:
+        # there is no model file to delete or copy: masks age out of the cache, and /setup brings a project's settings
+        _object_body()
+        return jsonify(status="ok")
+
+
+def _object_body() -> dict[str, Any]:
+    """Read a small JSON object; nothing at all is an empty one."""
+    return parse_object(request.get_data(cache=False))

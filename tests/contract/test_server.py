@@ -1,0 +1,68 @@
+"""The server as a process: its start, its words, its answers over a real socket, its end."""
+
+import base64
+
+import cv2
+import numpy as np
+
+from servers import Server
+
+from .conftest import CONFIG, draw_discs
+
+
+def test_a_server_starts_answers_and_stops(tmp_path):
+    png = base64.b64encode(cv2.imencode(".png", draw_discs()[..., ::-1])[1].tobytes()).decode()
+    body = {
+        "tasks": [{"id": 1, "data": {"image": f"data:image/png;base64,{png}"}}],
+        "project": "1.1",
+        "label_config": CONFIG,
+        "params": {"context": None},
+    }
+    with Server(tmp_path) as server:
+        assert f"{server.url}/playground" in server.log
+        assert server.ask("GET", "/health").json()["status"] == "UP"
+        answer = server.ask("POST", "/predict", json=body)
+        assert answer.status == 200
+        assert answer.json()["results"][0]["result"]
+        assert "POST /predict 200" in server.log
+        assert server.stop() == 0
+    assert "Traceback" not in server.log
+    assert (tmp_path / "data/state.db").is_file()
+
+
+def test_projects_are_remembered_across_processes(tmp_path):
+    setup = {
+        "project": "5.1",
+        "schema": CONFIG,
+        "hostname": "",
+        "access_token": "",
+        "extra_params": {"method": "kmeans"},
+    }
+    with Server(tmp_path) as server:
+        version = server.ask("POST", "/setup", json=setup).json()["model_version"]
+    with Server(tmp_path) as server:
+        assert server.ask("GET", "/versions").json()["versions"] == [version]
+
+
+def test_no_secret_reaches_the_log(tmp_path):
+    setup = {"project": "5.1", "schema": CONFIG, "hostname": "http://127.0.0.1:9", "access_token": "S3CRET-token"}
+    tasks = [{"id": 1, "data": {"image": "/data/upload/1/x.png?sig=S3CRET-signature"}}]
+    body = {"tasks": tasks, "project": "5.1", "label_config": CONFIG, "params": {"login": "u", "password": "S3CRET-pw"}}
+    with Server(tmp_path, LABEL_STUDIO_API_KEY="S3CRET-key", PREBRUSH_SERVER_LOG_LEVEL="debug") as server:
+        server.ask("POST", "/setup", json=setup)
+        answer = server.ask("POST", "/predict", json=body)
+        assert answer.json()["results"] == [[]]
+    assert "task 1:" in server.log
+    assert "S3CRET" not in server.log
+    assert "S3CRET" not in answer.data.decode()
+
+
+def test_a_missing_storage_costs_nothing_but_a_warning(tmp_path):
+    with Server(tmp_path, PREBRUSH_STORAGE_URL="redis://127.0.0.1:9/0") as server:
+        pixels = np.zeros((8, 8, 3), np.uint8)
+        pixels[2:5, 2:5] = 255
+        png = base64.b64encode(cv2.imencode(".png", pixels)[1].tobytes()).decode()
+        tasks = [{"id": n, "data": {"image": f"data:image/png;base64,{png}"}} for n in range(3)]
+        body = {"tasks": tasks, "project": "1.1", "label_config": CONFIG, "params": {}}
+        assert all(server.ask("POST", "/predict", json=body).json()["results"])
+    assert server.log.count("WARNING") == 1, server.log

@@ -1,0 +1,64 @@
+"""A real prebrush process on a free port, for tests that need one."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import urllib3
+
+
+class Server:
+    """``prebrush serve`` in a process of its own; leaves the context stopped."""
+
+    def __init__(self, folder: Path, **environ: str) -> None:
+        environ = {"PREBRUSH_STORAGE_URL": f"sqlite:///{folder}/data", **environ}
+        self.lines: list[str] = []
+        self.url = ""
+        self._ready = threading.Event()
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "prebrush", "serve", "--port", "0"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=folder,
+            env={**os.environ, **environ},
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        for line in self.process.stdout:
+            self.lines.append(line)
+            found = re.search(r"Backend URL:\s+(http://\S+)", line)
+            if found:
+                self.url = found[1]
+                self._ready.set()
+        self._ready.set()
+
+    def __enter__(self) -> "Server":
+        if not (self._ready.wait(60) and self.url):
+            self.stop()
+            raise AssertionError("the server did not start:\n" + self.log)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def log(self) -> str:
+        return "".join(self.lines)
+
+    def ask(self, method: str, path: str, **more) -> urllib3.BaseHTTPResponse:
+        return urllib3.request(method, self.url + path, timeout=60, retries=False, **more)
+
+    def stop(self, how: int = signal.SIGTERM) -> int:
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+        status = self.process.wait(60)
+        self._reader.join(10)
+        self.process.stdout.close()
+        return status

@@ -1,0 +1,63 @@
+"""Work is done once, the urgent first, and never without bound."""
+
+import threading
+
+import pytest
+
+from prebrush.errors import Overloaded
+from prebrush.jobs import Jobs, Urgency
+
+
+@pytest.fixture
+def gate():
+    return threading.Event()
+
+
+def test_the_same_key_is_run_once_and_everybody_gets_the_result(gate):
+    jobs = Jobs(2)
+    runs = []
+
+    def work():
+        gate.wait(10)
+        runs.append(1)
+        return len(runs)
+
+    futures = [jobs.submit("same", work, Urgency.BATCH) for _ in range(3)]
+    gate.set()
+    assert [future.result(10) for future in futures] == [1, 1, 1]
+    assert jobs.submit("same", work, Urgency.BATCH).result(10) == 2
+
+
+def test_urgent_work_overtakes_a_batch(gate):
+    jobs = Jobs(1)
+    order = []
+    jobs.submit("block", lambda: gate.wait(10), Urgency.NOW)
+    batch = [jobs.submit(n, lambda n=n: order.append(n), Urgency.BATCH) for n in range(3)]
+    urgent = jobs.submit("urgent", lambda: order.append("urgent"), Urgency.NOW)
+    # joining work that waits, with more urgency, moves it forward
+    again = jobs.submit(2, lambda: order.append("never"), Urgency.NOW)
+    gate.set()
+    for future in (*batch, urgent, again):
+        future.result(10)
+    assert order == ["urgent", 2, 0, 1]
+
+
+def test_an_error_reaches_who_asked_and_the_crew_goes_on():
+    jobs = Jobs(1)
+
+    def fail():
+        raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"):
+        jobs.submit("a", fail, Urgency.NOW).result(10)
+    assert jobs.submit("b", lambda: 5, Urgency.NOW).result(10) == 5
+    assert jobs.unfinished == 0
+
+
+def test_too_much_is_refused(gate):
+    jobs = Jobs(1, most_waiting=2)
+    futures = [jobs.submit(n, lambda: gate.wait(10), Urgency.BATCH) for n in range(2)]
+    with pytest.raises(Overloaded, match="2 tasks"):
+        jobs.submit("more", lambda: True, Urgency.BATCH)
+    gate.set()
+    assert all(future.result(10) for future in futures)

@@ -1,0 +1,94 @@
+"""config.yaml, environment and flags: who beats whom, and what is refused with which words."""
+
+from pathlib import Path
+
+import pytest
+
+from prebrush.errors import ConfigError
+from prebrush.settings import Settings, describe_settings, load_settings
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def write(tmp_path, text):
+    path = tmp_path / "config.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_the_shipped_file_holds_the_defaults():
+    loaded = load_settings(ROOT / "config.yaml", environ={})
+    assert loaded == Settings(default=loaded.default, projects=loaded.projects)
+    assert dict(loaded.default) == {}
+    assert loaded.projects == {}
+
+
+def test_flag_beats_environment_beats_file(tmp_path):
+    path = write(tmp_path, "server: {port: 1, threads: 5, jobs: 7}")
+    loaded = load_settings(
+        path,
+        environ={"PREBRUSH_SERVER_PORT": "2", "PREBRUSH_SERVER_THREADS": "6"},
+        flags={("server", "port"): 3},
+    )
+    assert (loaded.server.port, loaded.server.threads, loaded.server.jobs) == (3, 6, 7)
+
+
+def test_label_studios_own_variables_are_read():
+    names = {"LABEL_STUDIO_API_KEY": "k", "BASIC_AUTH_USER": "u", "BASIC_AUTH_PASS": "p"}
+    environ = {"LABEL_STUDIO_URL": "http://studio:8080", **names}
+    loaded = load_settings(environ=environ)
+    assert loaded.label_studio.url == "http://studio:8080"
+    assert loaded.label_studio.api_key == "k"
+    assert (loaded.server.basic_auth_user, loaded.server.basic_auth_pass) == ("u", "p")
+
+
+def test_the_default_method_can_come_from_the_environment():
+    params = '{"n_clusters": 3}'
+    loaded = load_settings(environ={"PREBRUSH_DEFAULT_METHOD": "kmeans", "PREBRUSH_DEFAULT_PARAMS": params})
+    assert dict(loaded.default) == {"method": "kmeans", "params": {"n_clusters": 3}}
+
+
+def test_a_variable_without_a_value_says_nothing():
+    assert load_settings(environ={"PREBRUSH_SERVER_PORT": ""}).server.port == 9090
+
+
+def test_lists_of_hosts_may_be_yaml_lists(tmp_path):
+    loaded = load_settings(write(tmp_path, "images: {allowed_hosts: [minio, 10.0.0.0/8]}"), environ={})
+    assert loaded.images.allowed_hosts == "minio,10.0.0.0/8"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("sever: {}", "server"),
+        ("server: {prot: 1}", "port"),
+        ("server: {port: 70000}", "0 to 65535"),
+        ("server: {port: true}", "whole number"),
+        ("server: 5", "key: value"),
+        ("- 1", "sections"),
+        ("server: [", "not YAML"),
+        ("default: {methd: x}", "method"),
+        ("default: 3", "default"),
+        ("projects: {7: {param: {}}}", "params"),
+        ("label_studio: {api_key: s3cret}", "LABEL_STUDIO_API_KEY"),
+    ],
+)
+def test_a_mistake_in_the_file_is_named(tmp_path, text, words):
+    with pytest.raises(ConfigError, match=words) as raised:
+        load_settings(write(tmp_path, text), environ={})
+    assert "s3cret" not in str(raised.value)
+
+
+def test_an_unknown_variable_names_the_nearest():
+    with pytest.raises(ConfigError, match="PREBRUSH_SERVER_PORT"):
+        load_settings(environ={"PREBRUSH_SERVER_PROT": "1"})
+
+
+def test_a_missing_file_is_an_error(tmp_path):
+    with pytest.raises(ConfigError, match="cannot read"):
+        load_settings(tmp_path / "none.yaml", environ={})
+
+
+def test_secrets_are_not_shown():
+    loaded = load_settings(environ={"LABEL_STUDIO_API_KEY": "hush", "BASIC_AUTH_PASS": "hush"})
+    assert "hush" not in str(describe_settings(loaded))
