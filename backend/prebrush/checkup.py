@@ -1,0 +1,110 @@
+"""What `prebrush check` tests: settings, storage, Label Studio; for each failure the one thing to change."""
+
+from typing import TypedDict
+
+import urllib3
+
+from prebrush.errors import PrebrushError, StudioError
+from prebrush.pictures import build_studio, build_studio_client
+from prebrush.planning import build_recipe
+from prebrush.projects import ProjectState
+from prebrush.settings import Settings
+from prebrush.storage import open_storage
+
+LOCAL_ADVICE = (
+    "Label Studio 1.23 refuses backends at local addresses: start it with ML_BLOCK_LOCAL_IP=false and "
+    "SSRF_PROTECTION_ENABLED=false, then connect http://{host}:{port}"
+)
+KEY_ADVICE = (
+    "In Label Studio: your name > Account & Settings > Personal Access Token > Create; set it as LABEL_STUDIO_API_KEY"
+)
+
+
+class Finding(TypedDict):
+    """One thing that was tested."""
+
+    what: str
+    ok: bool
+    found: str
+    advice: str
+
+
+def run_checks(settings: Settings) -> list[Finding]:
+    """Test everything; nothing is changed."""
+    return [_check_methods(settings), *_check_storage(settings), _check_studio(settings), _check_way_back(settings)]
+
+
+def _check_methods(settings: Settings) -> Finding:
+    try:
+        default = build_recipe(settings.default, owner="default")
+        for number, choice in settings.projects.items():
+            build_recipe({**settings.default, **choice}, owner=f"projects.{number}")
+    except PrebrushError as error:
+        return Finding(what="method", ok=False, found=str(error), advice="Change it in config.yaml.")
+    return Finding(what="method", ok=True, found=f"default is {default.method.name}", advice="")
+
+
+def _check_storage(settings: Settings) -> list[Finding]:
+    try:
+        storage = open_storage(settings.storage.url, max_bytes=settings.storage.max_bytes, ttl_s=settings.storage.ttl_s)
+        advice = storage.check()
+        where = storage.where
+        storage.close()
+    except PrebrushError as error:
+        return [
+            Finding(
+                what="storage",
+                ok=False,
+                found=str(error),
+                advice="Start it, or change storage.url (PREBRUSH_STORAGE_URL).",
+            )
+        ]
+    return [Finding(what="storage", ok=True, found=f"{where} reads and writes", advice=" ".join(advice))]
+
+
+def _check_studio(settings: Settings) -> Finding:
+    url, key = settings.label_studio.url, settings.label_studio.api_key
+    if not url:
+        return Finding(
+            what="Label Studio",
+            ok=True,
+            found="no LABEL_STUDIO_URL: images are fetched from the address that Label Studio tells in /setup",
+            advice="Set LABEL_STUDIO_URL where that address is of no use here, as across containers. " + KEY_ADVICE,
+        )
+    try:
+        who = build_studio_client(settings).whoami(build_studio(settings, ProjectState()))
+    except StudioError as error:
+        return Finding(what="Label Studio", ok=False, found=str(error), advice="" if key else KEY_ADVICE)
+    return Finding(
+        what="Label Studio",
+        ok=True,
+        found=f"{url} knows us as {who.user}" + (f", by {who.source}" if who.source else ""),
+        advice="",
+    )
+
+
+def _check_way_back(settings: Settings) -> Finding:
+    """Tell what no test from this side can see: whether Label Studio may call us."""
+    advice = LOCAL_ADVICE.format(host=settings.server.host, port=settings.server.port)
+    return Finding(what="the way back", ok=True, found="only Label Studio itself can test it", advice=advice)
+
+
+def ask_health(settings: Settings) -> str:
+    """Ask the server at the configured address for its health.
+
+    Raises
+    ------
+    PrebrushError
+        It does not answer, or not with 200.
+    """
+    server = settings.server
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(server.host, server.host)  # noqa: S104
+    headers = urllib3.make_headers(basic_auth=f"{server.basic_auth_user}:{server.basic_auth_pass}")
+    url = f"http://{host}:{server.port}/health"
+    try:
+        answer = urllib3.request("GET", url, headers=headers, timeout=2, retries=False)
+    except urllib3.exceptions.HTTPError as error:
+        raise PrebrushError(f"no answer from {url}") from error
+    if answer.status != 200:
+        raise PrebrushError(f"{url} answers {answer.status}")
+    return "up"

@@ -1,0 +1,110 @@
+"""The command line as a person runs it: a process of its own, files, exit status, one line for an error."""
+
+import json
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+
+from prebrush.labelstudio import rle
+
+
+def run(*arguments, cwd=None, env=None):
+    command = [sys.executable, "-m", "prebrush", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=env, timeout=100, check=False)
+
+
+@pytest.fixture
+def photo(tmp_path):
+    image = np.full((90, 120, 3), 30, np.uint8)
+    cv2.circle(image, (40, 40), 20, (40, 220, 250), -1)
+    path = tmp_path / "disc.png"
+    assert cv2.imwrite(str(path), image)
+    return path
+
+
+def test_segment_writes_overlay_label_map_and_prediction(photo, tmp_path):
+    done = run("segment", photo, "--method", "threshold", "--label", "Disc", "--out", tmp_path / "out", "--json")
+    assert done.returncode == 0, done.stderr
+    (facts,) = json.loads(done.stdout)
+    assert (facts["width"], facts["height"], facts["segments"], facts["method"]) == (120, 90, 1, "threshold")
+    labels = cv2.imread(str(tmp_path / "out/disc.labels.png"), cv2.IMREAD_UNCHANGED)
+    assert labels.dtype == np.uint16
+    assert labels.shape == (90, 120)
+    prediction = json.loads((tmp_path / "out/disc.json").read_text())
+    (region,) = prediction["result"]
+    assert region["value"]["brushlabels"] == ["Disc"]
+    assert np.array_equal(rle.decode_mask(region["value"]["rle"], 90, 120), labels == 1)
+    assert prediction["model_version"].startswith("prebrush-threshold-")
+    overlay = cv2.imread(str(tmp_path / "out/disc.overlay.png"))
+    assert overlay.shape[1] >= 120
+
+
+def test_a_point_picks_its_object(photo, tmp_path):
+    done = run("segment", photo, "--method", "grabcut", "--point", "40,40", "--out", tmp_path / "out", "--json")
+    assert done.returncode == 0, done.stderr
+    labels = cv2.imread(str(tmp_path / "out/disc.labels.png"), cv2.IMREAD_UNCHANGED)
+    assert labels[40, 40] == 1
+    assert labels[85, 110] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (["segment", "nothing.png"], 1, "nothing.png"),
+        (["segment", "disc.png", "--method", "kmean"], 2, "kmeans"),
+        (["segment", "disc.png", "-p", "scale"], 2, "KNOB=VALUE"),
+        (["segment", "disc.png", "--method", "kmeans", "-p", "n_clusters=1"], 2, "2 to 32"),
+        (["segment", "disc.png", "--point", "1"], 2, "X,Y"),
+        (["segment", "notes.txt"], 1, "image"),
+        (["methods", "nope"], 2, "threshold"),
+        (["bogus"], 2, "bogus"),
+        (["serve", "--config", "none.yaml"], 2, "none.yaml"),
+        (["serve", "--port", "99999"], 2, "65535"),
+    ],
+)
+def test_an_error_is_one_line_and_a_status(photo, arguments, status, words):
+    photo.with_name("notes.txt").write_text("hello")
+    done = run(*arguments, cwd=photo.parent)
+    assert done.returncode == status, done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_methods_are_listed(tmp_path):
+    names = {row["name"] for row in json.loads(run("methods", "--json").stdout)}
+    assert {"threshold", "kmeans", "felzenszwalb"} <= names
+    knobs = json.loads(run("methods", "felzenszwalb", "--json").stdout)
+    assert [row["knob"] for row in knobs] == ["scale", "sigma", "min_size"]
+
+
+def test_check_tells_what_to_change(tmp_path):
+    (tmp_path / "config.yaml").write_text(
+        f"storage: {{url: 'sqlite:///{tmp_path}/data'}}\nlabel_studio: {{url: 'http://127.0.0.1:9'}}\n"
+    )
+    done = run("check", "--config", tmp_path / "config.yaml", "--json", cwd=tmp_path)
+    assert done.returncode == 1
+    found = {finding["what"]: finding for finding in json.loads(done.stdout)["checks"]}
+    assert found["storage"]["ok"]
+    assert not found["Label Studio"]["ok"]
+    assert "127.0.0.1:9" in found["Label Studio"]["found"]
+    assert "Personal Access Token" in found["Label Studio"]["advice"]
+    assert "ML_BLOCK_LOCAL_IP" in found["the way back"]["advice"]
+
+
+def test_check_names_a_storage_that_is_away(tmp_path):
+    (tmp_path / "config.yaml").write_text("storage: {url: 'redis://127.0.0.1:9/0'}\n")
+    done = run("check", "--config", tmp_path / "config.yaml", "--json", cwd=tmp_path)
+    found = {finding["what"]: finding for finding in json.loads(done.stdout)["checks"]}
+    assert done.returncode == 1
+    assert not found["storage"]["ok"]
+
+
+def test_health_of_a_server_that_is_not_there(tmp_path):
+    (tmp_path / "config.yaml").write_text("server: {port: 9}\n")
+    done = run("health", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "no answer" in done.stderr
