@@ -1,0 +1,137 @@
+"""Writes the README's tables and config.yaml from the code (``make documents``); test_docs.py fails if they differ."""
+
+import re
+from pathlib import Path
+
+import typer.main
+from flask import Flask
+
+from prebrush.cli import app as cli
+from prebrush.naming import LabelRule
+from prebrush.segmentation import METHODS
+from prebrush.segmentation.cleanup import Cleanup
+from prebrush.segmentation.method import knobs_of
+from prebrush.settings import SECRETS, SECTIONS
+
+README = Path(__file__).resolve().parents[1] / "README.md"
+CONFIG = README.with_name("config.yaml")
+
+CONFIG_HEAD = """\
+# Every setting of prebrush with its default. A variable PREBRUSH_<SECTION>_<NAME> beats this file, a flag beats both.
+# Secrets (LABEL_STUDIO_API_KEY, BASIC_AUTH_PASS) are taken from the environment only.
+"""
+CONFIG_TAIL = """
+# The method where nothing nearer speaks (tag attributes, extra parameters, `projects` below).
+default: {}
+#  method: felzenszwalb
+#  params: {scale: 200}
+#  regions: {max: 20}
+#  labels: {rule: class}
+
+# The same for single projects, by their number in Label Studio.
+projects: {}
+#  7:
+#    method: kmeans
+#    params: {n_clusters: 4}
+"""
+
+ROUTES = {
+    "GET /health": "Life sign, in under 1 s whatever else runs.",
+    "GET /": "The same; a browser is sent to the playground.",
+    "POST /setup": "Remembers a project's config, extra parameters, host and token; answers the model version.",
+    "POST /predict": "Predictions, one entry a task, in order; with a context, the answer to clicks and boxes.",
+    "POST /webhook": "Takes every event of Label Studio.",
+    "GET, POST /versions": "Model versions in force.",
+    "POST /validate": "Whether a labeling config can be served, and what to add if not.",
+    "POST /train": "Nothing to train; answers so that older connectors are content.",
+    "GET /is_training": "Always false.",
+    "POST /job_status": "Always completed.",
+    "POST /delete": "Nothing to delete; masks age out of the cache.",
+    "POST /duplicate_model": "Nothing to copy; `/setup` brings a project's settings.",
+    "GET /metrics": "Prometheus text.",
+    "GET /playground": "A page to try methods on a photo; its calls live under `/playground/`.",
+}
+"""What each of Label Studio's routes does; test_docs.py holds it to the app's own list."""
+
+
+def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def knob_rows(params_class: type, prefix: str = "") -> list[tuple[str, ...]]:
+    return [
+        (f"`{prefix}{knob.name}`", knob.expected(), f"`{knob.default}`" if knob.default != "" else "none", knob.help)
+        for knob in knobs_of(params_class)
+    ]
+
+
+def setting_rows() -> list[tuple[str, ...]]:
+    rows = []
+    for section, kind in SECTIONS.items():
+        for knob in knobs_of(kind):
+            default = f"`{knob.default}`" if knob.default != "" else "none"
+            where = "variable only" if (section, knob.name) in SECRETS else default
+            rows.append((f"`{section}.{knob.name}`", where, knob.help + (f" [{knob.unit}]" if knob.unit else "")))
+    rows.append(("`default`", "none", "`method`, `params`, `regions`, `labels` where nothing nearer speaks."))
+    rows.append(("`projects.<id>`", "none", "The same for one project, by its number in Label Studio."))
+    return rows
+
+
+def command_rows() -> list[tuple[str, ...]]:
+    commands = typer.main.get_command(cli).commands  # type: ignore[attr-defined]
+    return [(f"`prebrush {name}`", (command.help or "").splitlines()[0]) for name, command in commands.items()]
+
+
+def app_routes(app: Flask) -> dict[str, set[str]]:
+    """List the app's routes that Label Studio or a person calls, with their methods."""
+    found: dict[str, set[str]] = {}
+    for rule in app.url_map.iter_rules():
+        if not rule.rule.startswith("/playground/") and rule.endpoint != "static":
+            found.setdefault(rule.rule, set()).update((rule.methods or set()) - {"HEAD", "OPTIONS"})
+    return found
+
+
+def build_tables() -> dict[str, str]:
+    methods = [(f"`{name}`", method.summary) for name, method in METHODS.items()]
+    return {
+        "methods": table(("method", "what it does"), methods),
+        "cleanup": table(("knob", "values", "default", "what it does"), knob_rows(Cleanup)),
+        "labels": table(("knob", "values", "default", "what it does"), knob_rows(LabelRule)),
+        "commands": table(("command", "what it does"), command_rows()),
+        "settings": table(("setting", "default", "what it is"), setting_rows()),
+        "routes": table(("route", "what it does"), [(f"`{route}`", text) for route, text in ROUTES.items()]),
+    }
+
+
+def fill_in(text: str) -> str:
+    """Put the tables between their markers."""
+    for name, content in build_tables().items():
+        pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+        if len(pattern.findall(text)) != 1:
+            raise SystemExit(f"README.md must have the markers of the table {name!r} once")
+        text = pattern.sub(lambda match, content=content: f"{match[1]}{content}\n{match[2]}", text)
+    return text
+
+
+def write_config() -> str:
+    """Write config.yaml: each section with its settings, their defaults and what they are."""
+    lines = []
+    for section, kind in SECTIONS.items():
+        lines += ["", f"# {kind.__doc__}", f"{section}:"]
+        for knob in knobs_of(kind):
+            if (section, knob.name) not in SECRETS:
+                unit = f" [{knob.unit}]" if knob.unit else ""
+                lines.append(f"  {knob.name}: {as_yaml(knob.default)}  # {knob.help}{unit}")
+    return CONFIG_HEAD + "\n".join(lines) + "\n" + CONFIG_TAIL
+
+
+def as_yaml(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value) or '""'
+
+
+if __name__ == "__main__":
+    CONFIG.write_text(write_config())
+    README.write_text(fill_in(README.read_text()))

@@ -1,0 +1,82 @@
+"""The documents say what the code does: every method, knob, setting, command and route, and nothing else."""
+
+import re
+
+import pytest
+import yaml
+
+from documents import CONFIG, README, ROUTES, app_routes, fill_in, write_config
+from prebrush.cli import app as cli
+from prebrush.segmentation.method import knobs_of
+from prebrush.settings import SECRETS, SECTIONS, Settings, StorageSettings, load_settings
+from prebrush.web import create_app
+
+ROOT = README.parent
+
+
+def test_the_readmes_tables_are_those_of_the_code():
+    text = README.read_text()
+    assert fill_in(text) == text, "run: make documents"
+
+
+def test_every_route_is_described(tmp_path):
+    app = create_app(Settings(storage=StorageSettings(url=f"sqlite:///{tmp_path}/data")))
+    described = {}
+    for route in ROUTES:
+        methods, _, path = route.rpartition(" ")
+        described.setdefault(path, set()).update(methods.split(", "))
+    assert described == app_routes(app)
+
+
+def test_config_yaml_lists_every_setting_with_its_default():
+    assert CONFIG.read_text() == write_config(), "run: make documents"
+    content = yaml.safe_load(CONFIG.read_text())
+    for section, kind in SECTIONS.items():
+        assert content[section] == {k.name: k.default for k in knobs_of(kind) if (section, k.name) not in SECRETS}
+
+
+def test_every_command_named_in_the_readme_exists():
+    import typer.main
+
+    known = set(typer.main.get_command(cli).commands)
+    code = " ".join(re.findall(r"`{1,3}[^`]+`{1,3}", README.read_text()))
+    named = set(re.findall(r"(?<!from )prebrush ([a-z][a-z-]+)", code))
+    assert {"serve", "segment", "methods", "check"} <= known
+    assert named <= known, named - known
+
+
+@pytest.mark.parametrize("target", ["serve", "test", "e2e", "lint", "bench"])
+def test_make_targets_exist(target):
+    assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+
+def test_links_and_pictures_exist():
+    for link in re.findall(r"\]\(([^)#]+)\)", README.read_text()):
+        if not link.startswith("http"):
+            assert (ROOT / link).exists(), link
+
+
+def test_the_librarys_example_runs():
+    blocks = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    assert blocks
+    for block in blocks:
+        exec(compile(block, "README.md", "exec"), {})  # the README's own words
+
+
+def test_the_docker_files_set_variables_that_exist():
+    compose = yaml.safe_load((ROOT / "docker/docker-compose.yml").read_text())
+    environ = dict.fromkeys(compose["services"]["prebrush"]["environment"], "")
+    environ |= dict(re.findall(r"(PREBRUSH_[A-Z_]+)=(\S+)", (ROOT / "docker/Dockerfile").read_text()))
+    environ.pop("PREBRUSH_CONFIG")
+    assert load_settings(environ=environ).server.host == "0.0.0.0"
+    listed = set(re.findall(r"^([A-Z_]+)=", (ROOT / "docker/.env.example").read_text(), re.MULTILINE))
+    used = set(re.findall(r"\$\{([A-Z_]+)", (ROOT / "docker/docker-compose.yml").read_text()))
+    assert used - {"LABEL_STUDIO_HOST"} == listed
+
+
+def test_constraints_pin_everything_and_name_no_address():
+    for name in ("constraints.txt", "tests/constraints-lowest.txt", "tests/end_to_end/constraints.txt"):
+        lines = [line for line in (ROOT / name).read_text().splitlines() if line and not line.startswith("#")]
+        assert lines
+        for line in lines:
+            assert re.fullmatch(r"[A-Za-z0-9._-]+==[^\s;/]+( ?; ?[a-z_]+ [<>=!]+ \"[^\"]+\")?", line), line
