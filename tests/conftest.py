@@ -7,12 +7,23 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 RECORDED = Path(__file__).parent / "recorded"
+
+
+def pytest_sessionstart() -> None:
+    """In CI every part is there, so that nothing is skipped unseen; the run with the lowest versions says so itself."""
+    if os.environ.get("CI") != "true" or os.environ.get("PREBRUSH_TEST_LOWEST"):
+        return
+    missing = [name for name in ("redis-server", "chromium") if shutil.which(name) is None]
+    missing += [name for name in ("label_studio_sdk", "playwright") if find_spec(name) is None]
+    if missing:
+        pytest.exit(f"missing in CI: {', '.join(missing)}", returncode=1)
 
 
 def pytest_report_header() -> str:

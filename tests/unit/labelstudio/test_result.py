@@ -4,8 +4,6 @@ import json
 
 import numpy as np
 import pytest
-from label_studio_sdk.converter.brush import decode_rle
-from label_studio_sdk.label_interface import LabelInterface
 from PIL import Image
 from skimage import measure
 
@@ -19,6 +17,9 @@ from prebrush.labelstudio.result import (
     fresh_id,
     stable_id,
 )
+
+decode_rle = pytest.importorskip("label_studio_sdk.converter.brush").decode_rle
+LabelInterface = pytest.importorskip("label_studio_sdk.label_interface").LabelInterface
 
 HEIGHT, WIDTH = 60, 90
 LABELS = '<Label value="Cat"/><Label value="Dog" alias="d"/>'
