@@ -1,0 +1,34 @@
+"""The server under test, as its own process: just what ``prebrush serve`` runs."""
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from end_to_end.processes import Server, find_free_port, run_server
+
+_START_LIMIT_S = 60.0
+"""A start with an empty kernel cache compiles first."""
+
+
+@contextmanager
+def run_prebrush(folder: Path, log: Path, settings: Mapping[str, str]) -> Iterator[Server]:
+    """Run prebrush with its storage in ``folder``.
+
+    Parameters
+    ----------
+    folder : Path
+        Working folder and place of the SQLite file; a configuration file in it would be read.
+    log : Path
+        Where its output goes.
+    settings : mapping of str to str
+        Environment variables, as ``LABEL_STUDIO_URL``.
+    """
+    port = find_free_port()
+    command = [sys.executable, "-m", "prebrush", "serve", "--host", "127.0.0.1", "--port", str(port)]
+    environment = {"PREBRUSH_STORAGE_URL": f"sqlite:///{folder}/prebrush.db", **settings}
+    url = f"http://127.0.0.1:{port}"
+    with run_server(
+        command, url=url, environment=environment, log=log, start_limit_s=_START_LIMIT_S, folder=folder
+    ) as server:
+        yield server
