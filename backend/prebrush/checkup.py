@@ -16,7 +16,7 @@ LOCAL_ADVICE = (
     "SSRF_PROTECTION_ENABLED=false, then connect http://{host}:{port}"
 )
 KEY_ADVICE = (
-    "In Label Studio: your name > Account & Settings > Personal Access Token > Create; set it as LABEL_STUDIO_API_KEY"
+    "In Label Studio: your picture (top right) > Account & Settings > Personal Access Token > Create New Token; set it as LABEL_STUDIO_API_KEY"
 )
 
 

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from skimage import data
 
+from prebrush import segment
+from prebrush.segmentation.cleanup import Cleanup
 from prebrush.segmentation.methods.auto import choose
 from scenes import dark_cells, two_discs
 
@@ -25,3 +27,22 @@ def test_photographs_are_divided_into_regions(photo: str) -> None:
 def test_the_choice_does_not_hang_on_the_size() -> None:
     for image in (data.astronaut(), two_discs().image):
         assert choose(image).method == choose(np.ascontiguousarray(image[::2, ::2])).method
+
+
+def test_what_surrounds_the_objects_of_a_scene_is_background() -> None:
+    coins = data.coins()
+    segments = segment(np.repeat(coins[..., None], 3, axis=2), cleanup=Cleanup())
+    assert 20 <= len(segments) <= 30
+    edge = np.concatenate((segments.label_map[0], segments.label_map[:, 0], segments.label_map[:, -1]))
+    assert (edge == 0).mean() > 0.9
+    # the coins are brighter than the board, though not all of the board is darker than all coins
+    on_coins, beside = coins[segments.label_map > 0], coins[segments.label_map == 0]
+    assert on_coins.mean() - beside.mean() > 50
+    assert 0.25 < on_coins.size / coins.size < 0.5
+
+
+def test_a_scene_of_surroundings_alone_keeps_its_regions() -> None:
+    image = np.zeros((60, 80, 3), np.uint8)
+    image[:30] = np.random.default_rng(0).integers(0, 255, (30, 80, 3))
+    image[30:] = np.linspace(0, 255, 80, dtype=np.uint8)[None, :, None]
+    assert len(segment(image)) > 0

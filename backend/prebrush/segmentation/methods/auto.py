@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from prebrush.datatypes import LabelMap, Mask, Prompt, RGBImage
 from prebrush.segmentation.filters import blur
+from prebrush.segmentation.kernels.components import replace_numbers
 from prebrush.segmentation.method import Method
 from prebrush.segmentation.methods import felzenszwalb, threshold
 
@@ -22,6 +23,10 @@ NEAR = 16.0
 """Colour distance, in 8-bit Lab units, that is near."""
 LEAST_SEGMENT = 0.001
 """Smallest region of a scene, as a share of the image."""
+SIDES = 3
+"""A region along this many sides of the frame is the surroundings of a scene's objects, not one of them."""
+SIDE_SHARE = 0.2
+"""Share of a side that a region must cover to count as lying along it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +117,8 @@ def segment(image: RGBImage, params: Params, prompt: Prompt) -> LabelMap:
     Returns
     -------
     int32 (H, W)
-        Objects 1 on background 0, as `threshold` gives them, or regions 1..n, as `felzenszwalb` does; all 0 on a
-        flat image.
+        Objects 1 on background 0, as `threshold` gives them, or regions 1..n, as `felzenszwalb` does, on what
+        surrounds them on three sides or more; all 0 on a flat image.
 
     Notes
     -----
@@ -126,7 +131,24 @@ def segment(image: RGBImage, params: Params, prompt: Prompt) -> LabelMap:
     choice = choose(image)
     if isinstance(choice.params, threshold.Params):
         return threshold.segment(image, choice.params, prompt)
-    return felzenszwalb.segment(image, choice.params, prompt)
+    return _drop_surroundings(felzenszwalb.segment(image, choice.params, prompt))
+
+
+def _drop_surroundings(label_map: LabelMap) -> LabelMap:
+    """Make background of the regions that reach along at least `SIDES` sides of the frame: what things lie on.
+
+    A segment is one connected region here, so one that runs around an image is its surroundings and not a thing in it.
+    If nothing else would be left, the regions stay.
+    """
+    count = int(label_map.max())
+    reached = np.zeros(count + 1, np.int64)
+    for side in (label_map[0], label_map[-1], label_map[:, 0], label_map[:, -1]):
+        reached += np.bincount(side, minlength=count + 1) >= SIDE_SHARE * side.size
+    kept = reached < SIDES
+    kept[0] = False
+    if not kept.any():
+        return label_map
+    return replace_numbers(label_map, (np.cumsum(kept) * kept).astype(np.int32))
 
 
 METHOD = Method(segment, Params, version=1, class_name="foreground")
