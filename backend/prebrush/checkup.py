@@ -5,18 +5,20 @@ from typing import TypedDict
 import urllib3
 
 from prebrush.errors import PrebrushError, StudioError
-from prebrush.pictures import build_studio, build_studio_client
-from prebrush.planning import build_recipe
+from prebrush.pictures import Account, build_studio, build_studio_client
+from prebrush.planning import check_choices
 from prebrush.projects import ProjectState
-from prebrush.settings import Settings
+from prebrush.segmentation import DEFAULT_METHOD
+from prebrush.settings import Settings, server_url
 from prebrush.storage import open_storage
 
 LOCAL_ADVICE = (
     "Label Studio 1.23 refuses backends at local addresses: start it with ML_BLOCK_LOCAL_IP=false and "
-    "SSRF_PROTECTION_ENABLED=false, then connect http://{host}:{port}"
+    "SSRF_PROTECTION_ENABLED=false, then connect {url}"
 )
 KEY_ADVICE = (
-    "In Label Studio: your picture (top right) > Account & Settings > Personal Access Token > Create New Token; set it as LABEL_STUDIO_API_KEY"
+    "In Label Studio: your picture (top right) > Account & Settings > Personal Access Token > Create New Token; "
+    "set it as LABEL_STUDIO_API_KEY"
 )
 
 
@@ -30,18 +32,18 @@ class Finding(TypedDict):
 
 
 def run_checks(settings: Settings) -> list[Finding]:
-    """Test everything; nothing is changed."""
+    """Test everything. Of what is kept nothing changes; the storage is tested by writing and reading."""
     return [_check_methods(settings), *_check_storage(settings), _check_studio(settings), _check_way_back(settings)]
 
 
 def _check_methods(settings: Settings) -> Finding:
     try:
-        default = build_recipe(settings.default, owner="default")
-        for number, choice in settings.projects.items():
-            build_recipe({**settings.default, **choice}, owner=f"projects.{number}")
+        check_choices(settings)
     except PrebrushError as error:
         return Finding(what="method", ok=False, found=str(error), advice="Change it in config.yaml.")
-    return Finding(what="method", ok=True, found=f"default is {default.method.name}", advice="")
+    return Finding(
+        what="method", ok=True, found=f"default is {settings.default.get('method') or DEFAULT_METHOD}", advice=""
+    )
 
 
 def _check_storage(settings: Settings) -> list[Finding]:
@@ -72,7 +74,7 @@ def _check_studio(settings: Settings) -> Finding:
             advice="Set LABEL_STUDIO_URL where that address is of no use here, as across containers. " + KEY_ADVICE,
         )
     try:
-        who = build_studio_client(settings).whoami(build_studio(settings, ProjectState()))
+        who = build_studio_client(settings).whoami(build_studio(settings, Account(ProjectState())))
     except StudioError as error:
         return Finding(what="Label Studio", ok=False, found=str(error), advice="" if key else KEY_ADVICE)
     return Finding(
@@ -85,7 +87,7 @@ def _check_studio(settings: Settings) -> Finding:
 
 def _check_way_back(settings: Settings) -> Finding:
     """Tell what no test from this side can see: whether Label Studio may call us."""
-    advice = LOCAL_ADVICE.format(host=settings.server.host, port=settings.server.port)
+    advice = LOCAL_ADVICE.format(url=server_url(settings.server.host, settings.server.port))
     return Finding(what="the way back", ok=True, found="only Label Studio itself can test it", advice=advice)
 
 
@@ -98,9 +100,8 @@ def ask_health(settings: Settings) -> str:
         It does not answer, or not with 200.
     """
     server = settings.server
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(server.host, server.host)  # noqa: S104
     headers = urllib3.make_headers(basic_auth=f"{server.basic_auth_user}:{server.basic_auth_pass}")
-    url = f"http://{host}:{server.port}/health"
+    url = f"{server_url(server.host, server.port)}/health"
     try:
         answer = urllib3.request("GET", url, headers=headers, timeout=2, retries=False)
     except urllib3.exceptions.HTTPError as error:

@@ -92,18 +92,24 @@ def segment(
     as_json: Json = False,
 ) -> None:
     """Segment image files: an overlay, a label map and a Label Studio prediction for each."""
-    from prebrush.files import segment_file
-    from prebrush.planning import build_recipe, sort_knobs
+    from prebrush.files import Job, segment_file, unique_names
+    from prebrush.planning import build_recipe, build_rule, sort_knobs
     from prebrush.settings import load_settings
 
     settings = load_settings()
     choice = sort_knobs(dict(_split_knob(knob) for knob in knobs or []))
-    recipe = build_recipe({**choice, **({"method": method} if method else {})}, owner="the command line")
-    prompt = _read_prompt(points or [], boxes or [])
+    choice = {**choice, **({"method": method} if method else {})}
+    job = Job(
+        recipe=build_recipe(choice, "the command line", settings.default),
+        prompt=_read_prompt(points or [], boxes or []),
+        labels=tuple(labels or ()),
+        rule=build_rule(choice, "the command line", settings.default),
+        folder=folder,
+    )
     rows = []
-    for image in images:
+    for image, name in zip(images, unique_names(images), strict=True):
         started = time.perf_counter()
-        found = segment_file(image, folder, recipe, prompt, tuple(labels or ()), settings)
+        found = segment_file(image, name, job, settings)
         rows.append({**found, "seconds": round(time.perf_counter() - started, 3)})
     if as_json:
         _print_json(rows)

@@ -1,5 +1,7 @@
 """Image files in, overlay, label map and prediction out: what `prebrush segment` does for each file."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +16,38 @@ from prebrush.naming import LabelRule, name_segments
 from prebrush.overlay import draw_overlay, encode_png
 from prebrush.pictures import image_limits
 from prebrush.planning import Recipe, short_hash
-from prebrush.predictor import compute_segments
+from prebrush.predictor import compute_segments, segment_marked
 from prebrush.settings import Settings
 
 MOST_LABELS = 65_535
 """Numbers that a 16-bit PNG can hold."""
 
 
-def segment_file(
-    path: Path, folder: Path, recipe: Recipe, prompt: Prompt, labels: tuple[str, ...], settings: Settings
-) -> dict[str, Any]:
-    """Segment one file and write ``NAME.overlay.png``, ``NAME.labels.png`` and ``NAME.json`` into `folder`.
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is done with each file.
+
+    Attributes
+    ----------
+    recipe : Recipe
+    prompt : Prompt
+        In pixels; empty for automatic segmentation.
+    labels : tuple of str
+        In order; empty shows the segments' classes.
+    rule : LabelRule
+    folder : Path
+        Where the results go; made if it is not there.
+    """
+
+    recipe: Recipe
+    prompt: Prompt
+    labels: tuple[str, ...]
+    rule: LabelRule
+    folder: Path
+
+
+def segment_file(path: Path, name: str, job: Job, settings: Settings) -> dict[str, Any]:
+    """Segment one file and write ``NAME.overlay.png``, ``NAME.labels.png`` and ``NAME.json``.
 
     Returns
     -------
@@ -35,28 +58,42 @@ def segment_file(
     ------
     ImageError
         The file cannot be read as an image.
+    InvalidPrompt
+        The marks hit nothing.
     PrebrushError
         The folder cannot be written.
     """
     pixels = decode_image(_read(path, settings.images.max_bytes), image_limits(settings))
-    segments = compute_segments(pixels, recipe, prompt)
-    control = Control("label", "image", "BrushLabels", "image", labels=tuple(Label(name) for name in labels))
-    names = tuple(name or "" for name in name_segments(segments, pixels, control.labels, LabelRule()))
+    segments = segment_marked(pixels, job.recipe, job.prompt) if job.prompt else compute_segments(pixels, job.recipe)
+    control = Control("label", "image", "BrushLabels", "image", labels=tuple(Label(label) for label in job.labels))
+    names = tuple(found or "" for found in name_segments(segments, pixels, control.labels, job.rule))
     # one colour for all would hide where one segment ends: without labels, only several classes are told apart
-    shown = names if labels else segments.classes if len(set(segments.classes)) > 1 else ()
-    names = names if labels else tuple(name or "segment" for name in segments.classes)
-    targets = {kind: folder / f"{path.stem}.{kind}" for kind in ("overlay.png", "labels.png", "json")}
+    shown = names if job.labels else segments.classes if len(set(segments.classes)) > 1 else ()
+    names = names if job.labels else tuple(found or "segment" for found in segments.classes)
+    targets = {kind: job.folder / f"{name}.{kind}" for kind in ("overlay.png", "labels.png", "json")}
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        job.folder.mkdir(parents=True, exist_ok=True)
         targets["overlay.png"].write_bytes(encode_png(draw_overlay(pixels, segments.label_map, shown)))
         targets["labels.png"].write_bytes(_encode_label_map(segments.label_map))
-        targets["json"].write_bytes(_encode_json(segments, names, control, recipe))
+        targets["json"].write_bytes(_encode_json(segments, names, control, job.recipe))
     except OSError as error:
-        raise PrebrushError(f"cannot write into {folder}: {error.strerror}") from error
+        raise PrebrushError(f"cannot write into {job.folder}: {error.strerror}") from error
     height, width = segments.label_map.shape
-    facts: dict[str, Any] = {"image": str(path), "width": width, "height": height, "method": recipe.method.name}
+    facts: dict[str, Any] = {"image": str(path), "width": width, "height": height, "method": job.recipe.method.name}
     facts["segments"] = len(segments)
     return {**facts, **{kind.partition(".")[0]: str(target) for kind, target in targets.items()}}
+
+
+def unique_names(paths: Sequence[Path]) -> list[str]:
+    """Name the results of each file after it; of files with one name, the later ones get a number."""
+    names: list[str] = []
+    for path in paths:
+        name, number = path.stem, 1
+        while name in names:
+            number += 1
+            name = f"{path.stem}-{number}"
+        names.append(name)
+    return names
 
 
 def _read(path: Path, max_bytes: int) -> bytes:

@@ -41,7 +41,7 @@ class Jobs(Generic[T]):
         self._order = itertools.count()
         self._lock = threading.Lock()
         self._futures: dict[Hashable, Future[T]] = {}
-        self._waiting: dict[Hashable, Callable[[], T]] = {}
+        self._waiting: dict[Hashable, tuple[Urgency, Callable[[], T]]] = {}
         self._most_waiting = most_waiting
         for number in range(threads):
             threading.Thread(target=self._serve, name=f"prebrush-job-{number}", daemon=True).start()
@@ -65,18 +65,23 @@ class Jobs(Generic[T]):
                 if len(self._futures) >= self._most_waiting:
                     raise Overloaded(f"{len(self._futures)} tasks are waiting already; ask again in a minute")
                 future = self._futures[key] = Future()
-                self._waiting[key] = work
-            # joining with more urgency queues the key again, further ahead; whoever comes second finds nothing to do
-            self._queue.put((urgency, next(self._order), key))
+                self._enqueue(key, urgency, work)
+            elif key in self._waiting and urgency < self._waiting[key][0]:
+                # queued again, further ahead; whoever comes to the second entry finds nothing to do
+                self._enqueue(key, urgency, self._waiting[key][1])
         return future
+
+    def _enqueue(self, key: Hashable, urgency: Urgency, work: Callable[[], T]) -> None:
+        self._waiting[key] = (urgency, work)
+        self._queue.put((urgency, next(self._order), key))
 
     def _serve(self) -> None:
         while True:
             key = self._queue.get()[2]
             with self._lock:
-                work = self._waiting.pop(key, None)
-            if work is not None:
-                self._run(key, work)
+                waiting = self._waiting.pop(key, None)
+            if waiting is not None:
+                self._run(key, waiting[1])
 
     def _run(self, key: Hashable, work: Callable[[], T]) -> None:
         """Run the work and hand its result, or its error, to everybody who asked."""

@@ -16,7 +16,10 @@ import numpy.typing as npt
 
 from prebrush.datatypes import BACKGROUND, Label, LabelMap, RGBImage, Segments
 from prebrush.errors import InvalidParams
-from prebrush.segmentation.method import param
+from prebrush.segmentation.method import param, show
+
+NAMING_VERSION = 1
+"""Raised whenever the same segments get other labels, so that cached predictions are left behind."""
 
 _NUMBERED = re.compile(r".*-(\d+)")
 
@@ -41,6 +44,21 @@ class LabelRule:
         if len(self.color_values()) == 0 and self.rule == "color":
             raise InvalidParams("rule='color' needs `colors`, one #rrggbb for each label, as in '#ffffff,#803010'")
 
+    def check_labels(self, labels: Sequence[Label]) -> None:
+        """Check that there are labels enough for the rule.
+
+        Raises
+        ------
+        InvalidParams
+            There are more colours than labels, or as many bounds.
+        """
+        count = len(_targets(labels))
+        bounds, colors = len(self.bound_values()), len(self.color_values())
+        if self.rule == "color" and colors > count:
+            raise InvalidParams(f"colors names {colors} colours, too many for {count} labels")
+        if self.rule in {"size", "brightness"} and bounds and bounds >= count:
+            raise InvalidParams(f"bounds has {bounds} limits, too many for {count} labels; {count - 1} fit")
+
     def bound_values(self) -> tuple[float, ...]:
         """Parse `bounds`.
 
@@ -54,7 +72,7 @@ class LabelRule:
         except ValueError:
             values = (float("nan"),)
         if any(not low < high for low, high in pairwise(values)) or not np.isfinite(values).all():
-            raise InvalidParams(f"bounds={self.bounds!r} must be rising numbers such as '200,1500'")
+            raise InvalidParams(f"bounds={show(self.bounds)} must be rising numbers such as '200,1500'")
         return values
 
     def color_values(self) -> npt.NDArray[np.uint8]:
@@ -68,20 +86,18 @@ class LabelRule:
         parts = [part.strip() for part in self.colors.split(",") if part.strip()]
         for part in parts:
             if not re.fullmatch(r"#[0-9a-fA-F]{6}", part):
-                raise InvalidParams(f"colors: {part!r} is not of the form #rrggbb")
+                raise InvalidParams(f"colors: {show(part)} is not of the form #rrggbb")
         rows = [[int(part[i : i + 2], 16) for i in (1, 3, 5)] for part in parts]
         return np.array(rows, dtype=np.uint8).reshape(-1, 3)
 
 
 def wanted_classes(labels: Sequence[Label]) -> frozenset[str] | None:
-    """Return the classes that ``predicted_values`` name, or None where no label has any: then every class is wanted."""
+    """Return the classes that ``predicted_values`` name, or None where none is named: then every class is wanted.
+
+    The background is no class of segments: asking for it says nothing of the others.
+    """
     named = frozenset(value.lower() for label in labels for value in label.predicted_values)
-    return named or None
-
-
-def wants_background(labels: Sequence[Label]) -> bool:
-    """Whether a label asks for the background, by ``predicted_values`` or by being called so."""
-    return _label_of_class(BACKGROUND, labels) is not None
+    return named - {BACKGROUND} or None
 
 
 def name_segments(
@@ -101,19 +117,20 @@ def name_segments(
     Raises
     ------
     InvalidParams
-        The rule asks for more colours or fewer bounds than there are labels.
+        The rule has more colours than there are labels, or as many bounds.
     """
     if not labels:
         return ("",) * len(segments)
     wanted = wanted_classes(labels)
     keep = [wanted is None or name.lower() in wanted for name in segments.classes]
     if rule.rule == "class":
-        return tuple(
-            _name_of_class(name, labels) if kept else None for name, kept in zip(segments.classes, keep, strict=True)
-        )
-    targets = [label for label in labels if not _is_background(label)] or list(labels)
+        # many segments share a class, and a project may have thousands of labels
+        names = {name: _name_of_class(name, labels) for name in dict.fromkeys(segments.classes)}
+        return tuple(names[name] if kept else None for name, kept in zip(segments.classes, keep, strict=True))
+    targets = _targets(labels)
+    rule.check_labels(labels)
     if rule.rule == "color":
-        positions = _nearest_colors(segments, _pixels(image), rule.color_values(), targets)
+        positions = _nearest_colors(segments, _pixels(image), rule.color_values())
     else:
         values = _areas(segments.label_map, len(segments)).astype(np.float64)
         if rule.rule == "brightness":
@@ -139,10 +156,15 @@ def _name_of_class(class_name: str, labels: Sequence[Label]) -> str:
     named = _label_of_class(class_name, labels) if class_name else None
     if named is not None:
         return named
-    ordered = [label for label in labels if not _is_background(label)] or list(labels)
+    ordered = _targets(labels)
     match = _NUMBERED.fullmatch(class_name)
     position = int(match.group(1)) if match else 0
     return ordered[position if position < len(ordered) else 0].name
+
+
+def _targets(labels: Sequence[Label]) -> list[Label]:
+    """List the labels that segments can get: all but those of the background, unless there is no other."""
+    return [label for label in labels if not _is_background(label)] or list(labels)
 
 
 def _is_background(label: Label) -> bool:
@@ -173,12 +195,8 @@ def _mean_colors(segments: Segments, image: RGBImage) -> npt.NDArray[np.float64]
     return means
 
 
-def _nearest_colors(
-    segments: Segments, image: RGBImage, colors: npt.NDArray[np.uint8], targets: Sequence[Label]
-) -> npt.NDArray[np.intp]:
+def _nearest_colors(segments: Segments, image: RGBImage, colors: npt.NDArray[np.uint8]) -> npt.NDArray[np.intp]:
     """Return the position of the nearest named colour for each segment, by distance in Lab."""
-    if len(colors) > len(targets):
-        raise InvalidParams(f"colors names {len(colors)} colours for {len(targets)} labels")
     means = np.rint(_mean_colors(segments, image)).astype(np.uint8)
     if not len(means):
         return np.zeros(0, dtype=np.intp)
@@ -196,8 +214,6 @@ def _bounds(values: npt.NDArray[np.float64], rule: LabelRule, targets: Sequence[
     """Return the rising limits between labels: the given ones, else the widest gaps between the sorted values."""
     given = rule.bound_values()
     if given:
-        if len(given) >= len(targets):
-            raise InvalidParams(f"bounds has {len(given)} limits, too many for {len(targets)} labels")
         return np.array(given)
     ordered = np.unique(np.log(values) if rule.rule == "size" else values)
     parts = min(len(targets), len(ordered))

@@ -1,7 +1,9 @@
 """The images of tasks, fetched only when their pixels are needed: a digest is often all a prediction takes."""
 
+import hashlib
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -13,6 +15,21 @@ from prebrush.images import ImageIdentity, ImageLimits, ImageLoader, Loaded
 from prebrush.projects import ProjectState
 from prebrush.settings import Settings
 from prebrush.storage import Storage
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What a project's `/setup` and the request itself told of Label Studio."""
+
+    state: ProjectState
+    login: str = field(default="", repr=False)
+    password: str = field(default="", repr=False)
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash that differs where another image could be reached; it gives nothing away."""
+        told = "\x1f".join((self.state.hostname, self.state.token, self.login, self.password))
+        return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 class Picture:
@@ -40,6 +57,16 @@ class Picture:
         return self._identity.width
 
     @property
+    def is_decoded(self) -> bool:
+        """Whether the pixels are at hand."""
+        return self._image is not None
+
+    def release(self) -> None:
+        """Let go of the pixels; they are fetched again if somebody asks."""
+        with self._lock:
+            self._image = None
+
+    @property
     def pixels(self) -> RGBImage:
         """The image, uint8 (H, W, 3), RGB; fetched where that has not happened yet.
 
@@ -65,16 +92,7 @@ class Pictures:
         self._storage = storage
         self._loader = ImageLoader(build_studio_client(settings), image_limits(settings))
 
-    def open(
-        self,
-        address: str,
-        task_id: int | str,
-        state: ProjectState,
-        login: str,
-        password: str,
-        *,
-        stored: bool,
-    ) -> Picture:
+    def open(self, address: str, task_id: int | str, account: Account, *, stored: bool) -> Picture:
         """Find out which image is behind an address.
 
         Parameters
@@ -88,7 +106,7 @@ class Pictures:
         ImageError, StudioError
             It cannot be had; the message says why and what to change.
         """
-        studio = build_studio(self._settings, state, login, password)
+        studio = build_studio(self._settings, account)
         key = f"image:{self._loader.key(address, task_id, studio)}"
         known = self._recall(key)
         recheck_s = 0.0 if stored else self._settings.images.recheck_s
@@ -115,16 +133,16 @@ def build_studio_client(settings: Settings) -> StudioClient:
     return StudioClient(Fetcher(limits, allowed))
 
 
-def build_studio(settings: Settings, state: ProjectState, login: str = "", password: str = "") -> Studio:
+def build_studio(settings: Settings, account: Account) -> Studio:
     """Join what the operator and the project's `/setup` told of Label Studio."""
     told = settings.label_studio
     return Studio(
         url=told.url,
         api_key=told.api_key,
-        setup_host=state.hostname,
-        setup_token=state.token,
-        login=login,
-        password=password,
+        setup_host=account.state.hostname,
+        setup_token=account.state.token,
+        login=account.login,
+        password=account.password,
         trust_setup_host=told.trust_setup_host,
     )
 

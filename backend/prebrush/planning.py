@@ -14,11 +14,13 @@ import msgspec
 
 from prebrush.datatypes import Control, Label
 from prebrush.errors import InvalidLabelConfig, InvalidParams
+from prebrush.images import DECODING_VERSION
 from prebrush.labelstudio.config import LabelConfig
-from prebrush.naming import LabelRule, wanted_classes
+from prebrush.labelstudio.result import ENCODING_VERSION
+from prebrush.naming import NAMING_VERSION, LabelRule, wanted_classes
 from prebrush.segmentation import DEFAULT_METHOD, get_method
 from prebrush.segmentation.cleanup import Cleanup
-from prebrush.segmentation.method import Method, knobs_of, parse_knobs
+from prebrush.segmentation.method import Method, knobs_of, parse_knobs, show
 from prebrush.segmentation.pipeline import PIPELINE_VERSION
 from prebrush.settings import CHOICE_KEYS, Settings
 
@@ -42,8 +44,7 @@ class Recipe:
         return _canonical(
             [
                 PIPELINE_VERSION,
-                self.method.name,
-                self.method.version,
+                versions_of(self.method),
                 dataclasses.asdict(self.params),
                 dataclasses.asdict(self.cleanup),
                 self.classes,
@@ -106,9 +107,32 @@ def build_plan(config: LabelConfig, settings: Settings, project: str, extra: Map
     plans = tuple(_plan_control(control, shared) for control in config.controls)
     name = plans[0].recipe.method.name if plans else _method_of(shared)
     parts = [[_control_part(plan.control), plan.recipe.fingerprint, dataclasses.asdict(plan.rule)] for plan in plans]
-    fingerprint = _canonical(parts)
+    fingerprint = _canonical([DECODING_VERSION, NAMING_VERSION, ENCODING_VERSION, parts])
     version = f"prebrush-{name}-{short_hash(fingerprint)}"
     return Plan(plans, version, fingerprint, problem="" if plans else config.why_unserved())
+
+
+def check_choices(settings: Settings) -> None:
+    """Resolve the settings' own choices of method, for every project that has one, as a plan would.
+
+    Raises
+    ------
+    UnknownMethod, InvalidParams
+        One does not fit; the message names it.
+    """
+    for number in ("", *settings.projects):
+        levels = [settings.projects.get(number, {}), settings.default]
+        owner = f"config.yaml, projects.{number}" if number else "config.yaml, default"
+        parse_knobs(LabelRule, _merged(levels, "labels"), owner=f"{owner}: labels")
+        _resolve([check_choice(owner, level) for level in levels], owner, ())
+
+
+def versions_of(method: Method[Any]) -> dict[str, int]:
+    """Return the versions of a method and of all that it is built on, by name."""
+    versions = {method.name: method.version}
+    for name in method.uses:
+        versions |= versions_of(get_method(name))
+    return versions
 
 
 def unusable_plan(source: str, problem: str) -> Plan:
@@ -126,7 +150,7 @@ def check_choice(owner: str, choice: Mapping[str, Any]) -> Mapping[str, Any]:
     """
     for key, value in choice.items():
         if key not in CHOICE_KEYS:
-            raise InvalidParams(f"{owner} may hold {', '.join(CHOICE_KEYS)}; there is no {key!r}")
+            raise InvalidParams(f"{owner} may hold {', '.join(CHOICE_KEYS)}; there is no {show(key)}")
         if key != "method" and value is not None and not isinstance(value, Mapping):
             raise InvalidParams(f"{owner}: {key} must be an object such as {{...}}, not {type(value).__name__}")
     return choice
@@ -137,15 +161,35 @@ def short_hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
-def build_recipe(choice: Mapping[str, Any], owner: str = "the choice", labels: Sequence[Label] = ()) -> Recipe:
+def build_recipe(
+    choice: Mapping[str, Any], owner: str = "the choice", below: Mapping[str, Any] | None = None
+) -> Recipe:
     """Resolve one choice of method, params and regions, without a labeling config.
+
+    Parameters
+    ----------
+    choice : mapping
+        ``method``, ``params``, ``regions``, ``labels``.
+    owner : str
+        Whose choice it is, for messages.
+    below : mapping or None
+        What holds where the choice is silent: the settings' ``default``.
 
     Raises
     ------
     UnknownMethod, InvalidParams
         A setting does not fit; the message names it.
     """
-    return _resolve([check_choice(owner, choice)], owner, labels)
+    return _resolve([check_choice(owner, choice), below or {}], owner, ())
+
+
+def build_rule(
+    choice: Mapping[str, Any], owner: str = "the choice", below: Mapping[str, Any] | None = None
+) -> LabelRule:
+    """Resolve the label rule of a choice; see `build_recipe`."""
+    return parse_knobs(
+        LabelRule, _merged([check_choice(owner, choice), below or {}], "labels"), owner=f"{owner}: labels"
+    )
 
 
 def sort_knobs(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -169,17 +213,22 @@ def _plan_control(control: Control, shared: Sequence[Mapping[str, Any]]) -> Cont
     levels = [sort_knobs(control.params), *shared]
     owner = f"tag {control.from_name!r}"
     rule = parse_knobs(LabelRule, _merged(levels, "labels"), owner=f"{owner}, labels")
-    return ControlPlan(control, _resolve(levels, owner, control.labels), rule)
+    is_complete = not control.labels_key
+    if is_complete and control.labels:
+        rule.check_labels(control.labels)
+    return ControlPlan(control, _resolve(levels, owner, control.labels, is_complete=is_complete), rule)
 
 
-def _resolve(levels: Sequence[Mapping[str, Any]], owner: str, labels: Sequence[Label]) -> Recipe:
-    """Merge the levels, nearest first, into one recipe."""
+def _resolve(
+    levels: Sequence[Mapping[str, Any]], owner: str, labels: Sequence[Label], *, is_complete: bool = True
+) -> Recipe:
+    """Merge the levels, nearest first, into one recipe; with incomplete labels, no class can be left out."""
     name = _method_of(levels)
     method = get_method(name)
     params = parse_knobs(method.params_class, _params_for(name, levels), owner=f"{owner}: method {name}")
     regions = {"max_regions" if key == "max" else key: value for key, value in _merged(levels, "regions").items()}
     cleanup = parse_knobs(Cleanup, regions, owner=f"{owner}: regions")
-    wanted = wanted_classes(labels)
+    wanted = wanted_classes(labels) if is_complete else None
     return Recipe(method, params, cleanup, None if wanted is None else tuple(sorted(wanted)))
 
 
@@ -207,10 +256,8 @@ def _merged(levels: Sequence[Mapping[str, Any]], key: str) -> dict[str, Any]:
 
 
 def _control_part(control: Control) -> list[Any]:
-    """List what of a control shows in its predictions."""
-    labels = [[label.name, label.predicted_values] for label in control.labels]
-    return [control.from_name, control.to_name, control.tag, control.data_key, control.is_list, labels,
-            control.labels_key, control.labels_from]  # fmt: skip
+    """List all of a control but the raw attributes, which the recipe and the rule stand for."""
+    return [getattr(control, field.name) for field in dataclasses.fields(control) if field.name != "params"]
 
 
 def _canonical(value: Any) -> str:

@@ -5,28 +5,32 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, wait
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
-from itertools import chain
 from typing import Any
 
 import cv2
+import numpy as np
 
-from prebrush.datatypes import Prompt, RGBImage, Segments, Task
-from prebrush.errors import InvalidPrompt, PrebrushError, RequestError, SegmentationError
+from prebrush.datatypes import Label, Prompt, RGBImage, Segments, Task
+from prebrush.errors import InvalidBody, InvalidPrompt, PrebrushError, RequestError, SegmentationError
+from prebrush.images import DECODING_VERSION
 from prebrush.jobs import Jobs, Urgency
 from prebrush.labelstudio import outlines, rle_kernels
 from prebrush.labelstudio.config import parse_label_config
 from prebrush.labelstudio.prompts import build_prompt, find_target
 from prebrush.labelstudio.request import PredictRequest, SetupRequest
-from prebrush.labelstudio.result import NOT_READY, encode_entry, encode_prediction
+from prebrush.labelstudio.result import NOT_READY, encode_entry, encode_prediction, join_results
 from prebrush.labelstudio.task_data import image_addresses, labels_of
-from prebrush.pictures import Picture, Pictures
-from prebrush.planning import Plan, Recipe, build_plan, build_recipe, unusable_plan
+from prebrush.pictures import Account, Picture, Pictures
+from prebrush.planning import ControlPlan, Plan, Recipe, build_plan, build_recipe, unusable_plan
 from prebrush.projects import Projects, ProjectState
 from prebrush.regions import build_prediction, build_prompted_prediction, mean_score
 from prebrush.segmentation.kernels import warm_all
+from prebrush.segmentation.picking import pick_segments
 from prebrush.segmentation.pipeline import run as run_pipeline
 from prebrush.settings import Settings
 from prebrush.storage import ForgivingStorage, Storage, open_storage, pack_segments, unpack_segments
@@ -36,8 +40,21 @@ logger = logging.getLogger(__name__)
 PROMPT_RECIPE = build_recipe({"method": "felzenszwalb", "params": {"scale": 100, "min_size": 100}})
 """The partition that clicks and boxes choose from, where the project's own method reads no prompts."""
 
+MOST_BYTES = 200_000_000
+"""Largest answer: Label Studio itself takes no body over 250 MB."""
+
 FETCHERS = 4
 """Threads beyond the computing ones, so that the network's time is not the processor's."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageOfControl:
+    """One image that a control's regions go on; ``place`` is its index in a task of several."""
+
+    plan: ControlPlan
+    labels: tuple[Label, ...]
+    place: int | None
+    picture: Picture
 
 
 class Predictor:
@@ -62,20 +79,24 @@ class Predictor:
         self._storage.close()
 
     def set_up(self, request: SetupRequest) -> Plan:
-        """Remember what Label Studio told of a project. Every labeling config gets an answer."""
-        self._projects.remember(
-            request.project,
-            ProjectState(
-                hostname=request.hostname,
-                token=request.access_token,
-                extra_params=dict(request.extra_params or {}),
-                label_config=request.label_config,
-            ),
+        """Remember what Label Studio told of a project. Every labeling config gets an answer.
+
+        Raises
+        ------
+        InvalidBody
+            The extra parameters are too long to be kept.
+        """
+        state = ProjectState(
+            hostname=request.hostname,
+            token=request.access_token,
+            extra_params=dict(request.extra_params or {}),
+            label_config=request.label_config,
         )
         try:
-            plan = self._plan(request.project, request.label_config)
+            plan = self._plan(request.project, request.label_config, state)
         except RequestError as error:
             plan = unusable_plan(f"{request.label_config}{request.extra_params}", str(error))
+        self._projects.remember(request.project, state)
         if plan.problem:
             logger.warning("project %s cannot be served: %s", request.project, plan.problem)
         return plan
@@ -85,10 +106,9 @@ class Predictor:
         names = [project] if project else self._projects.names()
         found: dict[str, None] = {}
         for name in names:
-            try:
-                found[self._plan(name, self._projects.recall(name).label_config).model_version] = None
-            except RequestError:
-                continue
+            state = self._projects.recall(name)
+            with suppress(RequestError):
+                found[self._plan(name, state.label_config, state).model_version] = None
         return list(found)
 
     def validate(self, label_config: str) -> None:
@@ -99,7 +119,7 @@ class Predictor:
         RequestError
             It cannot; the message says what to change.
         """
-        self._plan("", label_config).require_controls()
+        self._plan("", label_config, ProjectState()).require_controls()
 
     def answer(self, request: PredictRequest) -> tuple[list[bytes], str]:
         """Predict every task of a request, in order.
@@ -117,106 +137,112 @@ class Predictor:
         Overloaded
             Too many tasks are waiting.
         """
-        plan = self._plan(request.project, request.label_config)
-        plan.require_controls()
-        state = self._projects.recall(request.project)
-        if request.context is not None:
-            return [self._answer_marks(plan, state, task, request) for task in request.tasks], plan.model_version
         deadline = time.monotonic() + self.settings.server.answer_within_s
-        urgency = Urgency.NOW if len(request.tasks) == 1 else Urgency.BATCH
-        futures = [
-            self._jobs.submit(
-                (plan.fingerprint, request.project, str(task.id), repr(task.data)),
-                partial(self._predict_or_log, plan, state, task, request),
-                urgency,
-            )
-            for task in request.tasks
-        ]
-        return _collect(futures, request.tasks, deadline), plan.model_version
+        state = self._projects.recall(request.project)
+        plan = self._plan(request.project, request.label_config, state)
+        plan.require_controls()
+        account = Account(state, request.login, request.password)
+        if request.context is not None:
+            if len(request.tasks) != 1:
+                raise InvalidBody(f"tasks: {len(request.tasks)} with a context; clicks and boxes are on one task")
+            futures = [self._submit_marked(plan, account, request.tasks[0], request.context)]
+        else:
+            urgency = Urgency.NOW if len(request.tasks) == 1 else Urgency.BATCH
+            futures = [self._submit(plan, account, task, urgency) for task in request.tasks]
+        return _collect(futures, deadline), plan.model_version
 
     def compute(self, pixels: RGBImage, recipe: Recipe, prompt: Prompt | None = None) -> Segments:
         """Segment one image, waiting for a free core."""
         with self._computing:
             return compute_segments(pixels, recipe, prompt)
 
-    def _plan(self, project: str, label_config: str) -> Plan:
-        config = parse_label_config(label_config)
-        return build_plan(config, self.settings, project, self._projects.recall(project).extra_params)
+    def _plan(self, project: str, label_config: str, state: ProjectState) -> Plan:
+        return build_plan(parse_label_config(label_config), self.settings, project, state.extra_params)
 
-    def _predict_or_log(self, plan: Plan, state: ProjectState, task: Task, request: PredictRequest) -> bytes:
-        """Predict one task; what goes wrong with it is logged and costs only this task."""
-        try:
-            return self._predict(plan, state, task, request, fresh_ids=False)
-        except SegmentationError:
-            logger.exception("task %s: no prediction", task.id)
-        except PrebrushError as error:
-            logger.warning("task %s: no prediction: %s", task.id, error)
-        except Exception:
-            logger.exception("task %s: no prediction because of an error inside prebrush", task.id)
-        return NOT_READY
+    def _submit(self, plan: Plan, account: Account, task: Task, urgency: Urgency) -> Future[bytes]:
+        key = _hash(plan.fingerprint, account.fingerprint, task.id, task.data)
+        return self._jobs.submit(key, partial(_guard, task, partial(self._predict, plan, account, task)), urgency)
 
-    def _predict(
-        self, plan: Plan, state: ProjectState, task: Task, request: PredictRequest, *, fresh_ids: bool
-    ) -> bytes:
-        addresses = [image_addresses(each.control, task.data) for each in plan.controls]
-        pictures = {
-            address: self._pictures.open(address, task.id, state, request.login, request.password, stored=not fresh_ids)
-            for address in dict.fromkeys(chain.from_iterable(addresses))
-        }
-        labels = [labels_of(each.control, task.data) for each in plan.controls]
-        origin = _hash(plan.fingerprint, repr(labels), *(picture.digest for picture in pictures.values()))
+    def _submit_marked(self, plan: Plan, account: Account, task: Task, context: Mapping[str, Any]) -> Future[bytes]:
+        # a key of its own: each answer has fresh ids, so none is shared
+        work = partial(self._predict_marked, plan, account, task, context)
+        return self._jobs.submit(object(), partial(_guard, task, work), Urgency.NOW)
+
+    def _predict(self, plan: Plan, account: Account, task: Task) -> bytes:
+        """Predict one task, or take what was predicted before."""
+        images = self._open_images(plan, account, task, stored=True)
+        origin = _hash(plan.fingerprint, *((image.labels, image.place, image.picture.digest) for image in images))
         key = f"entry:{origin}"
-        entry = None if fresh_ids else self._storage.get(key)
-        if entry is not None:
-            return entry
-        predictions = []
-        for each, places, names in zip(plan.controls, addresses, labels, strict=True):
-            for index, address in enumerate(places):
-                picture = pictures[address]
-                segments = self._segments(picture, each.recipe)
-                place = index if each.control.is_list else None
-                seed = None if fresh_ids else f"{origin}/{place}"
-                predictions.append(build_prediction(each, segments, picture, names, place, seed))
-        entry = encode_entry(encode_prediction(predictions), mean_score(predictions), plan.model_version)
-        if not fresh_ids:
+        entry = self._storage.get(key)
+        if entry is None:
+            entry = self._build_entry(plan, images, origin)
             self._storage.put(key, entry)
         return entry
 
-    def _answer_marks(self, plan: Plan, state: ProjectState, task: Task, request: PredictRequest) -> bytes:
-        """Answer clicks and boxes on one task with one region, under a fresh id."""
+    def _open_images(self, plan: Plan, account: Account, task: Task, *, stored: bool) -> list[ImageOfControl]:
+        """Find every image of every control; what had to be fetched for that is segmented at once.
+
+        Of a task with many images, no two are decoded at the same time.
+        """
+        pictures: dict[str, Picture] = {}
+        found = []
+        for each in plan.controls:
+            labels = labels_of(each.control, task.data)
+            for index, address in enumerate(image_addresses(each.control, task.data)):
+                if address not in pictures:
+                    pictures[address] = self._pictures.open(address, task.id, account, stored=stored)
+                place = index if each.control.is_list else None
+                found.append(ImageOfControl(each, labels, place, pictures[address]))
+                if each.control.is_list and pictures[address].is_decoded:
+                    self._segments(pictures[address], each.recipe)
+                    pictures[address].release()
+        return found
+
+    def _build_entry(self, plan: Plan, images: Sequence[ImageOfControl], origin: str | None) -> bytes:
+        """Name, number and encode the segments of all images; without an origin, ids are fresh."""
+        results, scores = [], []
+        for image in images:
+            segments = self._segments(image.picture, image.plan.recipe)
+            seed = None if origin is None else f"{origin}/{image.place}"
+            prediction = build_prediction(image.plan, segments, image.picture, image.labels, image.place, seed)
+            results.append(encode_prediction(prediction))
+            scores += [region.score for region in prediction.regions if region.score is not None]
+        return encode_entry(join_results(results), mean_score(scores), plan.model_version)
+
+    def _predict_marked(self, plan: Plan, account: Account, task: Task, context: Mapping[str, Any]) -> bytes:
+        """Answer clicks and boxes with one region, or, where nothing is marked, with a whole prediction."""
         try:
-            return self._predict_marked(plan, state, task, request)
+            entry = self._segment_marked(plan, account, task, context)
         except InvalidPrompt as error:
             logger.warning("task %s: nothing to segment: %s", task.id, error)
             return encode_entry(b"[]", 0.0, plan.model_version)
-        except PrebrushError as error:
-            logger.warning("task %s: no prediction: %s", task.id, error)
-            return NOT_READY
+        return entry or self._build_entry(plan, self._open_images(plan, account, task, stored=False), None)
 
-    def _predict_marked(self, plan: Plan, state: ProjectState, task: Task, request: PredictRequest) -> bytes:
-        context = request.context or {}
+    def _segment_marked(self, plan: Plan, account: Account, task: Task, context: Mapping[str, Any]) -> bytes | None:
         target = find_target(context)
-        each = next((c for c in plan.controls if c.control.to_name == target.to_name), plan.controls[0])
+        fitting = [each for each in plan.controls if target.to_name in ("", each.control.to_name)]
+        if not fitting:
+            raise InvalidPrompt(f"the marks are on {target.to_name!r}, and no tag to fill belongs to that image")
+        each = fitting[0]
         addresses = image_addresses(each.control, task.data)
         index = target.item_index or 0
         if not 0 <= index < len(addresses):
             raise InvalidPrompt(f"item_index {index} in a task of {len(addresses)} images")
-        picture = self._pictures.open(addresses[index], task.id, state, request.login, request.password, stored=False)
+        picture = self._pictures.open(addresses[index], task.id, account, stored=False)
         prompt = build_prompt(context, picture.height, picture.width)
         if not prompt:
-            return self._predict(plan, state, task, request, fresh_ids=True)
-        place = index if each.control.is_list else None
-        labels = labels_of(each.control, task.data)
+            return None
         if each.recipe.method.prompts:
             segments = self.compute(picture.pixels, each.recipe, prompt)
         else:
-            segments = self._segments(picture, PROMPT_RECIPE)
-        prediction = build_prompted_prediction(each, segments, prompt, labels, place)
-        return encode_entry(encode_prediction(prediction), mean_score([prediction]), plan.model_version)
+            segments = pick(self._segments(picture, PROMPT_RECIPE), prompt)
+        place = index if each.control.is_list else None
+        prediction = build_prompted_prediction(each, segments, prompt, labels_of(each.control, task.data), place)
+        return encode_entry(encode_prediction(prediction), mean_score([]), plan.model_version)
 
     def _segments(self, picture: Picture, recipe: Recipe) -> Segments:
         """Take the segments from the storage, or compute and keep them."""
-        key = f"segments:{picture.digest}:{_hash(recipe.fingerprint)}"
+        key = f"segments:{picture.digest}:{_hash(DECODING_VERSION, recipe.fingerprint)}"
         packed = self._storage.get(key)
         found = None if packed is None else unpack_segments(packed, self.settings.images.max_pixels)
         if found is not None and found.label_map.shape == (picture.height, picture.width):
@@ -247,14 +273,61 @@ def compute_segments(pixels: RGBImage, recipe: Recipe, prompt: Prompt | None = N
     return run_pipeline(pixels, recipe.method, recipe.params, recipe.cleanup, prompt or Prompt(), recipe.classes)
 
 
-def _collect(futures: Sequence[Future[bytes]], tasks: Sequence[Task], deadline: float) -> list[bytes]:
+def segment_marked(pixels: RGBImage, recipe: Recipe, prompt: Prompt) -> Segments:
+    """Find the one object that marks point at, with the recipe's method or, if that reads no marks, by picking.
+
+    Raises
+    ------
+    InvalidPrompt
+        The marks hit nothing.
+    """
+    if recipe.method.prompts:
+        return compute_segments(pixels, recipe, prompt)
+    return pick(compute_segments(pixels, PROMPT_RECIPE), prompt)
+
+
+def pick(segments: Segments, prompt: Prompt) -> Segments:
+    """Join the segments that marks point at to one.
+
+    Raises
+    ------
+    InvalidPrompt
+        There is none.
+    """
+    mask = pick_segments(segments.label_map, prompt)
+    if not mask.any():
+        raise InvalidPrompt("the marks leave nothing: no segment is under a positive click or mostly inside a box")
+    return Segments(mask.astype(np.int32), classes=("foreground",))
+
+
+def _guard(task: Task, work: Callable[[], bytes]) -> bytes:
+    """Do the work of one task; what goes wrong with it is logged and costs only this task."""
+    try:
+        return work()
+    except SegmentationError:
+        logger.exception("task %s: no prediction", task.id)
+    except PrebrushError as error:
+        logger.warning("task %s: no prediction: %s", task.id, error)
+    except Exception:
+        logger.exception("task %s: no prediction because of an error inside prebrush", task.id)
+    return NOT_READY
+
+
+def _collect(futures: Sequence[Future[bytes]], deadline: float) -> list[bytes]:
     """Wait until the deadline; what is not ready by then goes on in the background and is ready for the next call."""
     wait(futures, timeout=max(0.0, deadline - time.monotonic()))
-    late = [task.id for future, task in zip(futures, tasks, strict=True) if not future.done()]
+    entries, room = [], MOST_BYTES
+    for future in futures:
+        entry = future.result() if future.done() else NOT_READY
+        room -= len(entry)
+        entries.append(entry if room >= 0 else NOT_READY)
+    late = sum(not future.done() for future in futures)
     if late:
-        logger.warning("%d of %d tasks go on in the background: the answer is due", len(late), len(tasks))
-    return [future.result() if future.done() else NOT_READY for future in futures]
+        logger.warning("%d of %d tasks go on in the background: the answer is due", late, len(futures))
+    if room < 0:
+        logger.warning("the answer holds %d bytes of masks; the tasks beyond that are asked for again", MOST_BYTES)
+    return entries
 
 
-def _hash(*parts: Any) -> str:
-    return hashlib.sha256("\x1f".join(map(str, parts)).encode("utf-8", "surrogatepass")).hexdigest()[:40]
+def _hash(*parts: object) -> str:
+    return hashlib.sha256(repr(parts).encode("utf-8", "surrogatepass")).hexdigest()[:40]

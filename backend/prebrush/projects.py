@@ -4,7 +4,11 @@ from typing import Any
 
 import msgspec
 
+from prebrush.errors import InvalidBody
 from prebrush.storage import Storage
+
+MOST_BYTES = 2_000_000
+"""Of one project's state; a labeling config of 1000 labels has about 50 thousand characters."""
 
 
 class ProjectState(msgspec.Struct, frozen=True):
@@ -43,7 +47,15 @@ class Projects:
         """Keep what `/setup` told.
 
         Host and token are one pair: a call that names no host says nothing of either, and both stay as they were.
+
+        Raises
+        ------
+        InvalidBody
+            It is too much to be kept.
         """
+        packed = msgspec.json.encode(told)
+        if len(packed) > MOST_BYTES:
+            raise InvalidBody(f"what /setup tells has {len(packed)} bytes; at most {MOST_BYTES} are kept of a project")
         known = self.recall(project)
         if not told.hostname:
             told = msgspec.structs.replace(told, hostname=known.hostname, token=known.token)

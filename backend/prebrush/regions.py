@@ -10,7 +10,6 @@ from prebrush.labelstudio.result import fresh_id, stable_id
 from prebrush.naming import background_label, name_segments
 from prebrush.pictures import Picture
 from prebrush.planning import ControlPlan
-from prebrush.segmentation.picking import pick_segments
 
 
 def build_prediction(
@@ -53,37 +52,35 @@ def build_prediction(
 def build_prompted_prediction(
     plan: ControlPlan, segments: Segments, prompt: Prompt, labels: Sequence[Label], item_index: int | None
 ) -> Prediction:
-    """Answer marks with one region of the marks' label.
+    """Answer marks with one region, of all segments found for them, under the marks' label and a fresh id.
 
     Raises
     ------
     InvalidPrompt
-        The marks leave nothing.
+        Nothing was found.
     """
-    mask = pick_segments(segments.label_map, prompt)
-    if not mask.any():
-        raise InvalidPrompt("the marks leave nothing: no segment is under a positive click or mostly inside a box")
-    names = [label.name for label in labels]
-    label = prompt.label or (names[0] if names else "")
+    found = segments.label_map > 0
+    if not found.any():
+        raise InvalidPrompt(f"{plan.recipe.method.name} finds nothing for these marks")
+    label = prompt.label or (labels[0].name if labels else "")
     region = Region(segment=1, label=label, score=None, control=plan.control, id=fresh_id())
-    return Prediction(mask.astype(np.int32), (region,), item_index)
+    return Prediction(found.astype(np.int32), (region,), item_index)
 
 
-def mean_score(predictions: Sequence[Prediction]) -> float:
-    """Return the mean score of all regions that have one, 0 where none has: Label Studio wants a number."""
-    scores = [region.score for prediction in predictions for region in prediction.regions if region.score is not None]
+def mean_score(scores: Sequence[float]) -> float:
+    """Return the mean score of the regions that have one, 0 where none has: Label Studio wants a number."""
     return float(np.mean(scores)) if scores else 0.0
 
 
 def _merge_by_label(segments: Segments, names: tuple[str | None, ...]) -> tuple[Segments, tuple[str | None, ...]]:
-    """Join all segments of one label; unwanted ones become background."""
-    kept = list(dict.fromkeys(name for name in names if name is not None))
-    lookup = np.zeros(len(names) + 1, dtype=np.int32)
-    for number, name in enumerate(names, start=1):
-        lookup[number] = 0 if name is None else kept.index(name) + 1
+    """Join all segments of one label; unwanted ones become background. A control without labels is one label."""
+    numbers = {name: number for number, name in enumerate((n for n in dict.fromkeys(names) if n is not None), start=1)}
+    lookup = np.array([0, *(0 if name is None else numbers[name] for name in names)], dtype=np.int32)
     scores = None
     if segments.scores is not None:
-        areas = np.bincount(segments.label_map.ravel(), minlength=len(names) + 1)[1:].astype(np.float64)
-        weights = [areas * (lookup[1:] == number) for number in range(1, len(kept) + 1)]
-        scores = np.array([np.average(segments.scores, weights=weight) for weight in weights], dtype=np.float32)
-    return Segments(lookup[segments.label_map], scores, tuple(kept)), tuple(kept)
+        areas = np.bincount(segments.label_map.ravel(), minlength=len(names) + 1)[1:]
+        total = np.bincount(lookup[1:], weights=areas, minlength=len(numbers) + 1)
+        weighed = np.bincount(lookup[1:], weights=areas * segments.scores, minlength=len(numbers) + 1)
+        scores = (weighed / np.maximum(total, 1))[1:].astype(np.float32)
+    kept = tuple(numbers)
+    return Segments(lookup[segments.label_map], scores, kept), kept

@@ -4,10 +4,10 @@ A flag of the command line beats the environment, the environment beats the file
 sections below are the only list of settings: tests hold ``config.yaml``, the README and ``prebrush check`` to it.
 """
 
-import dataclasses
 import difflib
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +30,8 @@ STUDIO_NAMES = MappingProxyType(
 )
 """Variables that Label Studio's own backends read, and the setting each one fills."""
 
+_PASSWORD = re.compile(r"//[^/]*@")
+
 SECRETS = frozenset({("label_studio", "api_key"), ("server", "basic_auth_pass")})
 """Settings that are taken from the environment alone and never shown."""
 
@@ -46,7 +48,7 @@ class ServerSettings:
     threads: int = param(32, low=4, high=512, help="Requests served at the same time; four are kept for quick routes.")
     jobs: int = param(0, low=0, high=256, help="Images segmented at the same time; 0 is one for each CPU core.")
     answer_within_s: float = param(
-        80.0, low=0.05, high=3600, unit="s", help="A batch answers after this; the rest is finished in the background."
+        80.0, low=0.05, high=95, unit="s", help="A batch answers after this; the rest is finished in the background."
     )
     max_body_bytes: int = param(
         268_435_456, low=1024, high=2**40, unit="bytes", help="Largest request; Label Studio sends up to 250 MB."
@@ -163,6 +165,8 @@ def describe_settings(settings: Settings) -> list[tuple[str, str, str]]:
         for knob in knobs_of(kind):
             value = getattr(getattr(settings, section), knob.name)
             shown = ("(set)" if value else "(not set)") if (section, knob.name) in SECRETS else str(value)
+            if (section, knob.name) == ("storage", "url"):
+                shown = _PASSWORD.sub("//***@", shown)
             rows.append((f"{section}.{knob.name}", shown, knob.help))
     return rows
 
@@ -268,8 +272,8 @@ def _nearest(name: str, known: Any) -> str:
     return f"; did you mean {near[0]}?" if near else f"; known are: {', '.join(known)}"
 
 
-def override(settings: Settings, section: str, **values: object) -> Settings:
-    """Return settings with some values of one section replaced, checked again."""
-    current = dataclasses.asdict(getattr(settings, section))
-    parsed = _parse_section(section, {**current, **values})
-    return dataclasses.replace(settings, **{section: parsed})
+def server_url(host: str, port: int) -> str:
+    """Return the address to call a server at that listens on `host`."""
+    # an address to listen on everywhere is no address to call
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  nothing is bound to it here
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -1,6 +1,7 @@
 """The command line as a person runs it: a process of its own, files, exit status, one line for an error."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -63,6 +64,8 @@ def test_a_point_picks_its_object(photo, tmp_path):
         (["bogus"], 2, "bogus"),
         (["serve", "--config", "none.yaml"], 2, "none.yaml"),
         (["serve", "--port", "99999"], 2, "65535"),
+        (["serve", "--host", "203.0.113.7"], 2, "cannot listen"),
+        (["segment", "disc.png", "--point", "500000,5,-"], 2, "marks"),
     ],
 )
 def test_an_error_is_one_line_and_a_status(photo, arguments, status, words):
@@ -72,6 +75,53 @@ def test_an_error_is_one_line_and_a_status(photo, arguments, status, words):
     assert len(done.stderr.strip().splitlines()) == 1
     assert words in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("PREBRUSH_DEFAULT_METHOD", "nope", "nope"),
+        ("PREBRUSH_DEFAULT_LABELS", '{"rule": "nonsense"}', "rule"),
+        ("PREBRUSH_IMAGES_ALLOWED_HOSTS", "http://", "allowed_hosts"),
+        ("PREBRUSH_STORAGE_URL", "foo://bar", "foo"),
+    ],
+)
+def test_serve_refuses_settings_that_could_not_serve(tmp_path, variable, value, words):
+    done = run("serve", "--port", "0", cwd=tmp_path, env={**os.environ, variable: value})
+    assert done.returncode == 2, done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert words in done.stderr
+
+
+def test_files_of_one_name_do_not_overwrite_each_other(photo, tmp_path):
+    twin = tmp_path / "other/disc.png"
+    twin.parent.mkdir()
+    twin.write_bytes(photo.read_bytes())
+    done = run("segment", photo, twin, "--out", tmp_path / "out", "--json")
+    assert [row["labels"] for row in json.loads(done.stdout)] == [
+        str(tmp_path / "out/disc.labels.png"),
+        str(tmp_path / "out/disc-2.labels.png"),
+    ]
+
+
+def test_segment_follows_the_settings_the_server_follows(photo, tmp_path):
+    env = {**os.environ, "PREBRUSH_DEFAULT_METHOD": "kmeans"}
+    (row,) = json.loads(run("segment", photo, "--out", tmp_path / "out", "--json", env=env).stdout)
+    assert row["method"] == "kmeans"
+
+
+def test_a_point_picks_with_methods_that_read_no_marks(photo, tmp_path):
+    done = run("segment", photo, "--method", "kmeans", "--point", "40,40", "--out", tmp_path / "out", "--json")
+    (row,) = json.loads(done.stdout)
+    assert row["segments"] == 1
+    labels = cv2.imread(str(tmp_path / "out/disc.labels.png"), cv2.IMREAD_UNCHANGED)
+    assert (labels[40, 40], labels[85, 110]) == (1, 0)
+
+
+def test_check_shows_no_password(tmp_path):
+    env = {**os.environ, "PREBRUSH_STORAGE_URL": "redis://:hunter2@127.0.0.1:9/0"}
+    done = run("check", "--json", cwd=tmp_path, env=env)
+    assert "hunter2" not in done.stdout + done.stderr
 
 
 def test_methods_are_listed(tmp_path):

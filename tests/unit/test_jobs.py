@@ -42,6 +42,15 @@ def test_urgent_work_overtakes_a_batch(gate):
     assert order == ["urgent", 2, 0, 1]
 
 
+def test_joining_does_not_lengthen_the_queue(gate):
+    jobs = Jobs(1)
+    futures = [jobs.submit("block", lambda: gate.wait(10), Urgency.NOW)]
+    futures += [jobs.submit("same", lambda: True, Urgency.BATCH) for _ in range(1000)]
+    assert jobs._queue.qsize() <= 2
+    gate.set()
+    assert all(future.result(10) for future in futures)
+
+
 def test_an_error_reaches_who_asked_and_the_crew_goes_on():
     jobs = Jobs(1)
 

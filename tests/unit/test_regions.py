@@ -7,6 +7,7 @@ from prebrush.datatypes import Control, Label, Prompt, Segments
 from prebrush.errors import InvalidPrompt
 from prebrush.naming import LabelRule
 from prebrush.planning import ControlPlan, build_recipe
+from prebrush.predictor import pick
 from prebrush.regions import build_prediction, build_prompted_prediction, mean_score
 from prebrush.segmentation.picking import pick_segments
 
@@ -35,7 +36,7 @@ def test_each_segment_is_a_region_with_a_stable_id():
     other = build_prediction(plan(*labels), SEGMENTS, NoPixels(), labels, None, "other seed")
     fresh = build_prediction(plan(*labels), SEGMENTS, NoPixels(), labels, None, None)
     assert len({r.id for p in (first, other, fresh) for r in p.regions}) == 9
-    assert mean_score([first]) == pytest.approx(7 / 12)
+    assert mean_score([0.5, 0.25, 1.0]) == pytest.approx(7 / 12)
 
 
 def test_merge_joins_segments_of_one_label_and_weighs_their_scores():
@@ -54,7 +55,8 @@ def test_background_comes_last_where_it_is_asked_for():
 
 def test_nothing_found_scores_zero():
     empty = Segments(np.zeros((2, 2), np.int32))
-    assert mean_score([build_prediction(plan(Label("A")), empty, NoPixels(), (Label("A"),), None, "s")]) == 0.0
+    assert build_prediction(plan(Label("A")), empty, NoPixels(), (Label("A"),), None, "s").regions == ()
+    assert mean_score([]) == 0.0
 
 
 @pytest.mark.parametrize(
@@ -79,7 +81,10 @@ def test_marks_pick_segments(prompt, expected):
 
 def test_marks_that_leave_nothing_say_so():
     with pytest.raises(InvalidPrompt, match="leave nothing"):
-        build_prompted_prediction(plan(Label("A")), SEGMENTS, Prompt(points=((0, 0, True),)), (Label("A"),), None)
+        pick(SEGMENTS, Prompt(points=((0, 0, True),)))
+    nothing = Segments(np.zeros((3, 4), np.int32))
+    with pytest.raises(InvalidPrompt, match="finds nothing"):
+        build_prompted_prediction(plan(Label("A")), nothing, Prompt(points=((0, 0, True),)), (Label("A"),), None)
 
 
 def test_a_prompts_label_wins_and_ids_are_fresh():

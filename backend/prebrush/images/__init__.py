@@ -13,7 +13,7 @@ conditional request, else a fetch, and it decodes only bytes it does not know. C
 the pixels are needed all the same. Not a cache: whoever calls keeps identities and results.
 """
 
-from prebrush.images.decoding import ImageLimits, decode_image
+from prebrush.images.decoding import DECODING_VERSION, ImageLimits, decode_image
 from prebrush.images.loading import ImageIdentity, ImageLoader, Loaded
 
-__all__ = ["ImageIdentity", "ImageLimits", "ImageLoader", "Loaded", "decode_image"]
+__all__ = ["DECODING_VERSION", "ImageIdentity", "ImageLimits", "ImageLoader", "Loaded", "decode_image"]

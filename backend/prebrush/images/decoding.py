@@ -57,6 +57,10 @@ _MOST_OF_12_BITS = 4095
 _BAND_ROWS = 64
 
 
+DECODING_VERSION = 1
+"""Raised whenever the same bytes decode to other pixels, so that cached segments are left behind."""
+
+
 @dataclass(frozen=True, slots=True)
 class ImageLimits:
     """How large an image may be.

@@ -21,6 +21,9 @@ from prebrush.datatypes import Mask, Prediction, Region
 from prebrush.labelstudio import rle
 from prebrush.labelstudio.outlines import MAX_POINTS, Boxes, Outline, find_boxes, trace_outlines
 
+ENCODING_VERSION = 1
+"""Raised whenever the same segments and labels are written otherwise, so that cached predictions are left behind."""
+
 NOT_READY = b"[]"
 """The entry of a task that failed or is not ready: Label Studio stores nothing and asks again."""
 
@@ -104,6 +107,11 @@ def encode_prediction(predictions: Prediction | Sequence[Prediction]) -> bytes:
             raise ValueError(f"two regions have the id {region.id!r}")
         seen.add(region.id)
     return msgspec.json.encode([result for prediction in predictions for result in _ImageResults(prediction).build()])
+
+
+def join_results(parts: Sequence[bytes]) -> bytes:
+    """Join JSON lists, each from `encode_prediction`, to one."""
+    return b"[" + b",".join(part[1:-1] for part in parts if part != b"[]") + b"]"
 
 
 def encode_entry(results: bytes, score: float | None, model_version: str) -> bytes:

@@ -14,7 +14,7 @@ from typing import Any
 
 from prebrush.errors import UnknownMethod
 from prebrush.segmentation import methods
-from prebrush.segmentation.method import Method
+from prebrush.segmentation.method import Method, show
 
 
 def _find_methods() -> dict[str, Method[Any]]:
@@ -28,10 +28,6 @@ def _find_methods() -> dict[str, Method[Any]]:
 
 METHODS: Mapping[str, Method[Any]] = MappingProxyType(_find_methods())
 """Every method by name."""
-
-
-DEFAULT_METHOD = "felzenszwalb"
-"""What a project gets that nobody tuned."""
 
 
 DEFAULT_METHOD = "auto"
@@ -48,6 +44,6 @@ def get_method(name: str) -> Method[Any]:
     """
     if name in METHODS:
         return METHODS[name]
-    near = difflib.get_close_matches(name, METHODS, n=1)
+    near = difflib.get_close_matches(name[:80], METHODS, n=1)
     hint = f"did you mean {near[0]}?" if near else f"the methods are: {', '.join(METHODS)}"
-    raise UnknownMethod(f"there is no method {name!r}; {hint}")
+    raise UnknownMethod(f"there is no method {show(name)}; {hint}")

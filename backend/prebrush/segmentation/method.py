@@ -40,13 +40,13 @@ class Knob:
         try:
             parsed = _convert(value, self.kind)
         except (TypeError, ValueError, OverflowError):
-            raise InvalidParams(f"{self.name}={value!r} is not {self.expected()}") from None
+            raise InvalidParams(f"{self.name}={show(value)} is not {self.expected()}") from None
         if self.choices and parsed not in self.choices:
-            raise InvalidParams(f"{self.name}={value!r} is not {self.expected()}")
+            raise InvalidParams(f"{self.name}={show(value)} is not {self.expected()}")
         below = self.low is not None and parsed < self.low
         above = self.high is not None and parsed > self.high
         if below or above:
-            raise InvalidParams(f"{self.name}={value!r} is out of range: {self.expected()}")
+            raise InvalidParams(f"{self.name}={show(value)} is out of range: {self.expected()}")
         return parsed
 
     def expected(self) -> str:
@@ -60,6 +60,12 @@ class Knob:
         if self.low is not None and self.high is not None:
             return f"{noun} from {self.low:g} to {self.high:g}{unit}"
         return noun + unit
+
+
+def show(value: object) -> str:
+    """Write a value of somebody else's for a message, cut short: it may have megabytes."""
+    text = repr(value[:80]) if isinstance(value, str) else repr(value) if isinstance(value, int | float) else ""
+    return text[:100] or f"a value of type {type(value).__name__}"
 
 
 def _convert(value: object, kind: type) -> Any:
@@ -129,9 +135,9 @@ def parse_knobs(params_class: type[P], values: Mapping[str, object], owner: str)
     knobs = {knob.name: knob for knob in knobs_of(params_class)}
     for name in values:
         if name not in knobs:
-            near = difflib.get_close_matches(name, knobs, n=1)
+            near = difflib.get_close_matches(name[:80], knobs, n=1)
             hint = f"; did you mean {near[0]}?" if near else f"; it has: {', '.join(knobs) or 'none'}"
-            raise InvalidParams(f"{owner} has no parameter {name!r}{hint}")
+            raise InvalidParams(f"{owner} has no parameter {show(name)}{hint}")
     return params_class(**{name: knobs[name].parse(value) for name, value in values.items()})
 
 
@@ -152,6 +158,8 @@ class Method(Generic[P]):
     class_name : str
         What a segment is called in ``predicted_values``: ``foreground`` for all of them, or with ``{}`` for the number
         counted from 0, as in ``cluster-{}``; empty where a class has no meaning.
+    uses : tuple of str
+        Names of the methods this one is built on: when one of them changes its pixels, this one does too.
     name : str
         Filled in from the module's name when the method is registered.
     """
@@ -161,6 +169,7 @@ class Method(Generic[P]):
     version: int
     prompts: tuple[PromptKind, ...] = ()
     class_name: str = ""
+    uses: tuple[str, ...] = ()
     name: str = ""
 
     @property

@@ -1,19 +1,19 @@
 """Label Studio's routes, for the connectors of 1.23 and for the older ones."""
 
-import threading
 from typing import Any
 
 import prometheus_client
 from flask import Blueprint, Response, jsonify, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from prebrush.errors import InvalidBody, Overloaded
+from prebrush.errors import InvalidBody
 from prebrush.labelstudio.request import parse_object, parse_predict, parse_setup, parse_webhook
 from prebrush.labelstudio.result import encode_response
 from prebrush.predictor import Predictor
 from prebrush.settings import Settings
 from prebrush.version import __version__
 from prebrush.web.metrics import Metrics
+from prebrush.web.room import Room
 
 MODEL_CLASS = "prebrush"
 KNOWN_ACTIONS = frozenset(
@@ -22,14 +22,11 @@ KNOWN_ACTIONS = frozenset(
     for verb in ("CREATED", "UPDATED", "DELETED")
 ) | {"START_TRAINING"}
 """Events by name; any other is counted as OTHER, so that a caller cannot grow the metrics without bound."""
-QUICK_THREADS = 4
-"""Threads that predictions may never take, so that `/health` and `/setup` always find one."""
 
 
-def build_api(settings: Settings, predictor: Predictor, metrics: Metrics) -> Blueprint:
+def build_api(settings: Settings, predictor: Predictor, metrics: Metrics, room: Room) -> Blueprint:
     """Build the blueprint of Label Studio's routes."""
     api = Blueprint("api", __name__)
-    room = threading.BoundedSemaphore(max(1, settings.server.threads - QUICK_THREADS))
 
     @api.get("/health")
     def health() -> Response:
@@ -49,14 +46,10 @@ def build_api(settings: Settings, predictor: Predictor, metrics: Metrics) -> Blu
 
     @api.post("/predict")
     def predict() -> Response:
-        if not room.acquire(blocking=False):
-            raise Overloaded("every thread for predictions is busy; ask again in a few seconds")
-        try:
+        with room.enter():
             body = parse_predict(request.get_data(cache=False), max_tasks=settings.server.max_tasks)
             entries, version = predictor.answer(body)
             return Response(encode_response(entries, version), mimetype="application/json")
-        finally:
-            room.release()
 
     @api.post("/webhook")
     def webhook() -> tuple[Response, int]:

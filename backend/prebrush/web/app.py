@@ -14,6 +14,7 @@ from prebrush.web.api import build_api
 from prebrush.web.failures import register_failures
 from prebrush.web.metrics import Metrics
 from prebrush.web.playground import build_playground
+from prebrush.web.room import Room
 
 logger = logging.getLogger("prebrush.access")
 
@@ -32,8 +33,9 @@ def create_app(settings: Settings, predictor: Predictor | None = None) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider has it, its base class does not
     predictor = predictor or build_predictor(settings)
     metrics = Metrics(predictor)
-    app.register_blueprint(build_api(settings, predictor, metrics))
-    app.register_blueprint(build_playground(settings, predictor))
+    room = Room(settings.server.threads)
+    app.register_blueprint(build_api(settings, predictor, metrics, room))
+    app.register_blueprint(build_playground(settings, predictor, room))
     register_failures(app)
     _guard(app, settings)
     _observe(app, metrics)

@@ -1,6 +1,5 @@
 """The playground: drop in a photo, choose a method, see its masks. No state, nothing from other hosts."""
 
-import json
 import time
 from typing import Any
 
@@ -9,6 +8,7 @@ from flask import Blueprint, Response, jsonify, render_template, request
 from prebrush.datatypes import Segments
 from prebrush.errors import InvalidBody
 from prebrush.images import decode_image
+from prebrush.labelstudio.request import parse_object
 from prebrush.overlay import draw_overlay, encode_png
 from prebrush.pictures import image_limits
 from prebrush.planning import Recipe, build_recipe
@@ -17,6 +17,7 @@ from prebrush.segmentation import METHODS
 from prebrush.segmentation.method import Knob
 from prebrush.settings import Settings
 from prebrush.version import __version__
+from prebrush.web.room import Room
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
@@ -24,7 +25,7 @@ CONTENT_SECURITY_POLICY = (
 )
 
 
-def build_playground(settings: Settings, predictor: Predictor) -> Blueprint:
+def build_playground(settings: Settings, predictor: Predictor, room: Room) -> Blueprint:
     """Build the blueprint of the page and its calls."""
     playground = Blueprint(
         "playground", __name__, url_prefix="/playground", template_folder="templates", static_folder="static"
@@ -43,31 +44,23 @@ def build_playground(settings: Settings, predictor: Predictor) -> Blueprint:
             {"name": name, "summary": method.summary, "knobs": [_describe(knob) for knob in method.knobs]}
             for name, method in METHODS.items()
         ]
-        return jsonify(methods=methods, default=build_recipe({}).method.name)
+        return jsonify(methods=methods, default=build_recipe(settings.default).method.name)
 
     @playground.post("/segment")
     def segment() -> Response:
-        upload = request.files.get("image")
-        if upload is None:
-            raise InvalidBody("image: expected an image file in a multipart form")
-        recipe = build_recipe(_read_choice(request.form.get("choice", "{}")))
-        pixels = decode_image(upload.read(settings.images.max_bytes + 1), image_limits(settings))
-        started = time.perf_counter()
-        segments = predictor.compute(pixels, recipe)
-        seconds = time.perf_counter() - started
-        return jsonify(_describe_segments(pixels, segments, seconds, recipe))
+        with room.enter():
+            upload = request.files.get("image")
+            if upload is None:
+                raise InvalidBody("image: expected an image file in a multipart form")
+            choice = parse_object(request.form.get("choice", "{}").encode())
+            recipe = build_recipe(choice, below=settings.default)
+            pixels = decode_image(upload.read(settings.images.max_bytes + 1), image_limits(settings))
+            started = time.perf_counter()
+            segments = predictor.compute(pixels, recipe)
+            seconds = time.perf_counter() - started
+            return jsonify(_describe_segments(pixels, segments, seconds, recipe))
 
     return playground
-
-
-def _read_choice(text: str) -> dict[str, Any]:
-    try:
-        choice = json.loads(text)
-    except ValueError as error:
-        raise InvalidBody(f"choice: not JSON: {error}") from error
-    if not isinstance(choice, dict):
-        raise InvalidBody("choice: expected an object with method and params")
-    return choice
 
 
 def _describe(knob: Knob) -> dict[str, Any]:

@@ -1,12 +1,16 @@
 """Running the app under gunicorn: one process, many threads; the kernels release the interpreter lock."""
 
 import logging
+import socket
 import sys
 from typing import Any
 
-from prebrush.errors import ConfigError
+from prebrush.errors import ConfigError, RequestError
+from prebrush.pictures import build_studio_client
+from prebrush.planning import check_choices
 from prebrush.predictor import build_predictor, warm_kernels
-from prebrush.settings import Settings
+from prebrush.settings import Settings, server_url
+from prebrush.storage import open_storage
 from prebrush.web.app import create_app
 
 logger = logging.getLogger(__name__)
@@ -28,6 +32,7 @@ def run_server(settings: Settings) -> None:
     from gunicorn.app.base import BaseApplication  # noqa: PLC0415  it cannot be imported on Windows
 
     configure_logging(settings)
+    check_settings(settings)
 
     class Server(BaseApplication):  # type: ignore[misc]  # gunicorn is not typed
         def load_config(self) -> None:
@@ -42,6 +47,31 @@ def run_server(settings: Settings) -> None:
             return create_app(settings, predictor)
 
     Server().run()
+
+
+def check_settings(settings: Settings) -> None:
+    """Refuse to start with settings that could not serve.
+
+    Raises
+    ------
+    ConfigError
+        A setting does not fit, or the address is not to be had.
+    """
+    try:
+        check_choices(settings)
+    except RequestError as error:
+        raise ConfigError(str(error)) from error
+    build_studio_client(settings)
+    open_storage(settings.storage.url, max_bytes=settings.storage.max_bytes, ttl_s=settings.storage.ttl_s).close()
+    address = (settings.server.host, settings.server.port)
+    family = socket.AF_INET6 if ":" in settings.server.host else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            # as gunicorn binds: a port whose last connections are still closing is free
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        raise ConfigError(f"cannot listen on {address[0]}, port {address[1]}: {error.strerror}") from error
 
 
 def gunicorn_options(settings: Settings) -> dict[str, Any]:
@@ -65,24 +95,28 @@ def gunicorn_options(settings: Settings) -> dict[str, Any]:
 
 def announce(worker: Any) -> None:
     """Print, once the server answers, what to paste where."""
-    host, port = worker.sockets[0].getsockname()[:2]
-    # the address to listen on is no address to call
-    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104
+    url = server_url(*worker.sockets[0].getsockname()[:2])
     sys.stdout.write(
         f"prebrush is ready.\n"
-        f"  Label Studio > project > Settings > Model > Connect Model, Backend URL:  http://{shown}:{port}\n"
-        f"  Playground, to try methods on a photo:                                   http://{shown}:{port}/playground\n"
+        f"  Label Studio > project > Settings > Model > Connect Model, Backend URL:  {url}\n"
+        f"  Playground, to try methods on a photo:                                   {url}/playground\n"
     )
     sys.stdout.flush()
 
 
+class OneLine(logging.Formatter):
+    """Writes a message as one line: a path or a task's id with a line break in it must not forge another."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  the name that logging calls
+        """Escape what does not print; a traceback below keeps its lines."""
+        line = super().formatMessage(record)
+        return "".join(character if character.isprintable() else repr(character)[1:-1] for character in line)
+
+
 def configure_logging(settings: Settings) -> None:
     """Write log lines to stderr, one form for all."""
-    logging.basicConfig(
-        level=settings.server.log_level.upper(),
-        format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
-        stream=sys.stderr,
-        force=True,
-    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(OneLine("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
+    logging.basicConfig(level=settings.server.log_level.upper(), handlers=[handler], force=True)
     # the clients below us log addresses, which may carry signatures
     logging.getLogger("urllib3").setLevel(logging.WARNING)

@@ -151,4 +151,4 @@ def _drop_surroundings(label_map: LabelMap) -> LabelMap:
     return replace_numbers(label_map, (np.cumsum(kept) * kept).astype(np.int32))
 
 
-METHOD = Method(segment, Params, version=1, class_name="foreground")
+METHOD = Method(segment, Params, version=1, class_name="foreground", uses=("threshold", "felzenszwalb"))

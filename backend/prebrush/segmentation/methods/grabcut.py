@@ -110,4 +110,6 @@ def _solve(image: RGBImage, trimap: npt.NDArray[np.uint8], iterations: int) -> M
     return solved
 
 
-METHOD = Method(segment, Params, version=1, prompts=("points", "boxes", "scribble"), class_name="foreground")
+METHOD = Method(
+    segment, Params, version=1, prompts=("points", "boxes", "scribble"), class_name="foreground", uses=("threshold",)
+)
