@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from prebrush.errors import ConfigError, InvalidPrompt, PrebrushError, RequestError
+from prebrush.errors import ConfigError, ImageError, InvalidPrompt, PrebrushError, RequestError
 from prebrush.version import __version__
 
 app = typer.Typer(
@@ -107,12 +107,28 @@ def segment(
         folder=folder,
     )
     rows = []
+    failed = 0
     for image, name in zip(images, unique_names(images), strict=True):
         started = time.perf_counter()
-        found = segment_file(image, name, job, settings)
+        try:
+            found = segment_file(image, name, job, settings)
+        except ImageError as error:
+            # one bad file does not cost the others
+            failed += 1
+            sys.stderr.write(f"prebrush: {image}: {error}\n")
+            continue
         rows.append({**found, "seconds": round(time.perf_counter() - started, 3)})
+    _show_segmented(rows, as_json=as_json)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _show_segmented(rows: list[dict[str, Any]], *, as_json: bool) -> None:
+    """Print what was written for each file."""
     if as_json:
         _print_json(rows)
+        return
+    if not rows:
         return
     table = Table("image", "size", "method", "segments", "seconds", "written to")
     for row in rows:

@@ -100,10 +100,10 @@ def _read(path: Path, max_bytes: int) -> bytes:
     try:
         size = path.stat().st_size
         if size > max_bytes:
-            raise ImageTooLarge(f"{path} has {size} bytes, over images.max_bytes = {max_bytes}")
+            raise ImageTooLarge(f"it has {size} bytes, over images.max_bytes = {max_bytes}")
         return path.read_bytes()
     except OSError as error:
-        raise ImageNotFound(f"cannot read {path}: {error.strerror}") from error
+        raise ImageNotFound(f"cannot be read: {error.strerror}") from error
 
 
 def _encode_label_map(label_map: LabelMap) -> bytes:

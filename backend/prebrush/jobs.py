@@ -1,10 +1,11 @@
-"""A bounded crew of threads that runs each piece of work once. Not for work that must survive the process."""
+"""A bounded crew of threads that runs each piece of work once, the urgent first. Not for work that must survive."""
 
+import heapq
 import itertools
-import queue
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from enum import IntEnum
 from typing import Generic, TypeVar
 
@@ -22,6 +23,33 @@ class Urgency(IntEnum):
     """A request for many tasks."""
 
 
+class Slots:
+    """Places for work that fills a core, given by urgency, then first come first served."""
+
+    def __init__(self, count: int) -> None:
+        self._free = count
+        self._order = itertools.count()
+        self._waiting: list[tuple[Urgency, int]] = []
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def take(self, urgency: Urgency) -> Iterator[None]:
+        """Wait for a place and hold it."""
+        ticket = (urgency, next(self._order))
+        with self._changed:
+            heapq.heappush(self._waiting, ticket)
+            self._changed.wait_for(lambda: self._free > 0 and self._waiting[0] == ticket)
+            heapq.heappop(self._waiting)
+            self._free -= 1
+            self._changed.notify_all()
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._free += 1
+                self._changed.notify_all()
+
+
 class Jobs(Generic[T]):
     """Threads that take work by urgency, first come first served within one urgency.
 
@@ -32,19 +60,22 @@ class Jobs(Generic[T]):
     ----------
     threads : int
         How many pieces run at the same time.
+    reserved : int
+        How many of the threads take only work of urgency NOW, so that a batch never holds all of them.
     most_waiting : int
         How many may wait or run before more are refused.
     """
 
-    def __init__(self, threads: int, most_waiting: int = 20_000) -> None:
-        self._queue: queue.PriorityQueue[tuple[int, int, Hashable]] = queue.PriorityQueue()
+    def __init__(self, threads: int, reserved: int = 0, most_waiting: int = 20_000) -> None:
         self._order = itertools.count()
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
+        self._queue: list[tuple[Urgency, int, Hashable]] = []
         self._futures: dict[Hashable, Future[T]] = {}
         self._waiting: dict[Hashable, tuple[Urgency, Callable[[], T]]] = {}
         self._most_waiting = most_waiting
         for number in range(threads):
-            threading.Thread(target=self._serve, name=f"prebrush-job-{number}", daemon=True).start()
+            least = Urgency.NOW if number < reserved else Urgency.BATCH
+            threading.Thread(target=self._serve, args=(least,), name=f"prebrush-job-{number}", daemon=True).start()
 
     @property
     def unfinished(self) -> int:
@@ -59,7 +90,7 @@ class Jobs(Generic[T]):
         Overloaded
             Too much is waiting already.
         """
-        with self._lock:
+        with self._changed:
             future = self._futures.get(key)
             if future is None:
                 if len(self._futures) >= self._most_waiting:
@@ -73,12 +104,15 @@ class Jobs(Generic[T]):
 
     def _enqueue(self, key: Hashable, urgency: Urgency, work: Callable[[], T]) -> None:
         self._waiting[key] = (urgency, work)
-        self._queue.put((urgency, next(self._order), key))
+        heapq.heappush(self._queue, (urgency, next(self._order), key))
+        self._changed.notify_all()
 
-    def _serve(self) -> None:
+    def _serve(self, least: Urgency) -> None:
+        """Take work of at least this urgency, for ever."""
         while True:
-            key = self._queue.get()[2]
-            with self._lock:
+            with self._changed:
+                self._changed.wait_for(lambda: self._queue and self._queue[0][0] <= least)
+                key = heapq.heappop(self._queue)[2]
                 waiting = self._waiting.pop(key, None)
             if waiting is not None:
                 self._run(key, waiting[1])
@@ -96,5 +130,5 @@ class Jobs(Generic[T]):
             future.set_result(result)
 
     def _forget(self, key: Hashable) -> None:
-        with self._lock:
+        with self._changed:
             del self._futures[key]

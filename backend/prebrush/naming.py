@@ -44,6 +44,13 @@ class LabelRule:
         if len(self.color_values()) == 0 and self.rule == "color":
             raise InvalidParams("rule='color' needs `colors`, one #rrggbb for each label, as in '#ffffff,#803010'")
 
+    @property
+    def fingerprint(self) -> str:
+        """A text that is equal where the rule decides alike: what the rule in force does not read is left out."""
+        bounds = self.bound_values() if self.rule in {"size", "brightness"} else ()
+        colors = self.color_values().tolist() if self.rule == "color" else ()
+        return repr((self.rule, bounds, colors))
+
     def check_labels(self, labels: Sequence[Label]) -> None:
         """Check that there are labels enough for the rule.
 
@@ -128,6 +135,8 @@ def name_segments(
         names = {name: _name_of_class(name, labels) for name in dict.fromkeys(segments.classes)}
         return tuple(names[name] if kept else None for name, kept in zip(segments.classes, keep, strict=True))
     targets = _targets(labels)
+    if not targets:
+        return (None,) * len(segments)
     rule.check_labels(labels)
     if rule.rule == "color":
         positions = _nearest_colors(segments, _pixels(image), rule.color_values())
@@ -152,19 +161,19 @@ def _label_of_class(class_name: str, labels: Sequence[Label]) -> str | None:
     return None
 
 
-def _name_of_class(class_name: str, labels: Sequence[Label]) -> str:
+def _name_of_class(class_name: str, labels: Sequence[Label]) -> str | None:
     named = _label_of_class(class_name, labels) if class_name else None
     if named is not None:
         return named
     ordered = _targets(labels)
     match = _NUMBERED.fullmatch(class_name)
     position = int(match.group(1)) if match else 0
-    return ordered[position if position < len(ordered) else 0].name
+    return ordered[position if position < len(ordered) else 0].name if ordered else None
 
 
 def _targets(labels: Sequence[Label]) -> list[Label]:
-    """List the labels that segments can get: all but those of the background, unless there is no other."""
-    return [label for label in labels if not _is_background(label)] or list(labels)
+    """List the labels that segments can get: all but those of the background."""
+    return [label for label in labels if not _is_background(label)]
 
 
 def _is_background(label: Label) -> bool:

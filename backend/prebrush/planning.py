@@ -106,7 +106,7 @@ def build_plan(config: LabelConfig, settings: Settings, project: str, extra: Map
     shared = [check_choice("extra parameters", extra), settings.projects.get(number, {}), settings.default]
     plans = tuple(_plan_control(control, shared) for control in config.controls)
     name = plans[0].recipe.method.name if plans else _method_of(shared)
-    parts = [[_control_part(plan.control), plan.recipe.fingerprint, dataclasses.asdict(plan.rule)] for plan in plans]
+    parts = [[_control_part(plan.control), plan.recipe.fingerprint, plan.rule.fingerprint] for plan in plans]
     fingerprint = _canonical([DECODING_VERSION, NAMING_VERSION, ENCODING_VERSION, parts])
     version = f"prebrush-{name}-{short_hash(fingerprint)}"
     return Plan(plans, version, fingerprint, problem="" if plans else config.why_unserved())
@@ -148,6 +148,10 @@ def check_choice(owner: str, choice: Mapping[str, Any]) -> Mapping[str, Any]:
     InvalidParams
         A key is unknown or a section is not an object.
     """
+    if "" in choice:
+        raise InvalidParams(
+            f'{owner} must be a JSON object, such as {{"method": "kmeans", "params": {{"n_clusters": 4}}}}'
+        )
     for key, value in choice.items():
         if key not in CHOICE_KEYS:
             raise InvalidParams(f"{owner} may hold {', '.join(CHOICE_KEYS)}; there is no {show(key)}")

@@ -3,7 +3,6 @@
 import hashlib
 import logging
 import os
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, wait
@@ -18,7 +17,7 @@ import numpy as np
 from prebrush.datatypes import Label, Prompt, RGBImage, Segments, Task
 from prebrush.errors import InvalidBody, InvalidPrompt, PrebrushError, RequestError, SegmentationError
 from prebrush.images import DECODING_VERSION
-from prebrush.jobs import Jobs, Urgency
+from prebrush.jobs import Jobs, Slots, Urgency
 from prebrush.labelstudio import outlines, rle_kernels
 from prebrush.labelstudio.config import parse_label_config
 from prebrush.labelstudio.prompts import build_prompt, find_target
@@ -28,6 +27,7 @@ from prebrush.labelstudio.task_data import image_addresses, labels_of
 from prebrush.pictures import Account, Picture, Pictures
 from prebrush.planning import ControlPlan, Plan, Recipe, build_plan, build_recipe, unusable_plan
 from prebrush.projects import Projects, ProjectState
+from prebrush.recent import Recent
 from prebrush.regions import build_prediction, build_prompted_prediction, mean_score
 from prebrush.segmentation.kernels import warm_all
 from prebrush.segmentation.picking import pick_segments
@@ -37,14 +37,23 @@ from prebrush.storage import ForgivingStorage, Storage, open_storage, pack_segme
 
 logger = logging.getLogger(__name__)
 
-PROMPT_RECIPE = build_recipe({"method": "felzenszwalb", "params": {"scale": 100, "min_size": 100}})
-"""The partition that clicks and boxes choose from, where the project's own method reads no prompts."""
+PROMPT_RECIPE = build_recipe(
+    {
+        "method": "felzenszwalb",
+        "params": {"scale": 100, "min_size": 100},
+        "regions": {"instances": "keep", "min_area": 0, "fill_holes": 0, "max": 100_000},
+    }
+)
+"""The partition that clicks and boxes choose from where the project's method reads no prompts; no pixel is left out."""
 
 MOST_BYTES = 200_000_000
 """Largest answer: Label Studio itself takes no body over 250 MB."""
 
+RECENT_BYTES = 64_000_000
+"""Of encoded predictions kept in memory beside the storage."""
+
 FETCHERS = 4
-"""Threads beyond the computing ones, so that the network's time is not the processor's."""
+"""Threads beyond the computing ones, so that the network's time is not the processor's; as many again for people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +75,9 @@ class Predictor:
         self._pictures = pictures
         self._projects = Projects(storage)
         cores = settings.server.jobs or os.cpu_count() or 1
-        self._computing = threading.BoundedSemaphore(cores)
-        self._jobs: Jobs[bytes] = Jobs(cores + FETCHERS)
+        self._cores = Slots(cores)
+        self._jobs: Jobs[bytes] = Jobs(cores + 2 * FETCHERS, reserved=FETCHERS)
+        self._recent = Recent(RECENT_BYTES)
 
     @property
     def unfinished(self) -> int:
@@ -151,9 +161,11 @@ class Predictor:
             futures = [self._submit(plan, account, task, urgency) for task in request.tasks]
         return _collect(futures, deadline), plan.model_version
 
-    def compute(self, pixels: RGBImage, recipe: Recipe, prompt: Prompt | None = None) -> Segments:
+    def compute(
+        self, pixels: RGBImage, recipe: Recipe, prompt: Prompt | None = None, urgency: Urgency = Urgency.NOW
+    ) -> Segments:
         """Segment one image, waiting for a free core."""
-        with self._computing:
+        with self._cores.take(urgency):
             return compute_segments(pixels, recipe, prompt)
 
     def _plan(self, project: str, label_config: str, state: ProjectState) -> Plan:
@@ -161,25 +173,33 @@ class Predictor:
 
     def _submit(self, plan: Plan, account: Account, task: Task, urgency: Urgency) -> Future[bytes]:
         key = _hash(plan.fingerprint, account.fingerprint, task.id, task.data)
-        return self._jobs.submit(key, partial(_guard, task, partial(self._predict, plan, account, task)), urgency)
+        return self._jobs.submit(
+            key, partial(_guard, task, partial(self._predict, plan, account, task, urgency)), urgency
+        )
 
     def _submit_marked(self, plan: Plan, account: Account, task: Task, context: Mapping[str, Any]) -> Future[bytes]:
         # a key of its own: each answer has fresh ids, so none is shared
         work = partial(self._predict_marked, plan, account, task, context)
         return self._jobs.submit(object(), partial(_guard, task, work), Urgency.NOW)
 
-    def _predict(self, plan: Plan, account: Account, task: Task) -> bytes:
+    def _predict(self, plan: Plan, account: Account, task: Task, urgency: Urgency) -> bytes:
         """Predict one task, or take what was predicted before."""
-        images = self._open_images(plan, account, task, stored=True)
-        origin = _hash(plan.fingerprint, *((image.labels, image.place, image.picture.digest) for image in images))
+        images = self._open_images(plan, account, task, urgency, stored=True)
+        # the task is part of it because ids are made from it: two tasks with one image have regions of their own
+        origin = _hash(
+            plan.fingerprint, task.id, *((image.labels, image.place, image.picture.digest) for image in images)
+        )
         key = f"entry:{origin}"
-        entry = self._storage.get(key)
+        entry = self._recent.get(key) or self._storage.get(key)
         if entry is None:
-            entry = self._build_entry(plan, images, origin)
+            entry = self._build_entry(plan, images, origin, urgency)
             self._storage.put(key, entry)
+        self._recent.put(key, entry)
         return entry
 
-    def _open_images(self, plan: Plan, account: Account, task: Task, *, stored: bool) -> list[ImageOfControl]:
+    def _open_images(
+        self, plan: Plan, account: Account, task: Task, urgency: Urgency, *, stored: bool
+    ) -> list[ImageOfControl]:
         """Find every image of every control; what had to be fetched for that is segmented at once.
 
         Of a task with many images, no two are decoded at the same time.
@@ -194,15 +214,15 @@ class Predictor:
                 place = index if each.control.is_list else None
                 found.append(ImageOfControl(each, labels, place, pictures[address]))
                 if each.control.is_list and pictures[address].is_decoded:
-                    self._segments(pictures[address], each.recipe)
+                    self._segments(pictures[address], each.recipe, urgency)
                     pictures[address].release()
         return found
 
-    def _build_entry(self, plan: Plan, images: Sequence[ImageOfControl], origin: str | None) -> bytes:
+    def _build_entry(self, plan: Plan, images: Sequence[ImageOfControl], origin: str | None, urgency: Urgency) -> bytes:
         """Name, number and encode the segments of all images; without an origin, ids are fresh."""
         results, scores = [], []
         for image in images:
-            segments = self._segments(image.picture, image.plan.recipe)
+            segments = self._segments(image.picture, image.plan.recipe, urgency)
             seed = None if origin is None else f"{origin}/{image.place}"
             prediction = build_prediction(image.plan, segments, image.picture, image.labels, image.place, seed)
             results.append(encode_prediction(prediction))
@@ -216,7 +236,10 @@ class Predictor:
         except InvalidPrompt as error:
             logger.warning("task %s: nothing to segment: %s", task.id, error)
             return encode_entry(b"[]", 0.0, plan.model_version)
-        return entry or self._build_entry(plan, self._open_images(plan, account, task, stored=False), None)
+        if entry is None:
+            images = self._open_images(plan, account, task, Urgency.NOW, stored=False)
+            entry = self._build_entry(plan, images, None, Urgency.NOW)
+        return entry
 
     def _segment_marked(self, plan: Plan, account: Account, task: Task, context: Mapping[str, Any]) -> bytes | None:
         target = find_target(context)
@@ -235,19 +258,19 @@ class Predictor:
         if each.recipe.method.prompts:
             segments = self.compute(picture.pixels, each.recipe, prompt)
         else:
-            segments = pick(self._segments(picture, PROMPT_RECIPE), prompt)
+            segments = pick(self._segments(picture, PROMPT_RECIPE, Urgency.NOW), prompt)
         place = index if each.control.is_list else None
         prediction = build_prompted_prediction(each, segments, prompt, labels_of(each.control, task.data), place)
         return encode_entry(encode_prediction(prediction), mean_score([]), plan.model_version)
 
-    def _segments(self, picture: Picture, recipe: Recipe) -> Segments:
+    def _segments(self, picture: Picture, recipe: Recipe, urgency: Urgency) -> Segments:
         """Take the segments from the storage, or compute and keep them."""
         key = f"segments:{picture.digest}:{_hash(DECODING_VERSION, recipe.fingerprint)}"
         packed = self._storage.get(key)
         found = None if packed is None else unpack_segments(packed, self.settings.images.max_pixels)
         if found is not None and found.label_map.shape == (picture.height, picture.width):
             return found
-        segments = self.compute(picture.pixels, recipe)
+        segments = self.compute(picture.pixels, recipe, urgency=urgency)
         self._storage.put(key, pack_segments(segments))
         return segments
 

@@ -155,6 +155,10 @@ def load_settings(
     projects = {
         str(number): _choice(f"projects.{number}", entry) for number, entry in _section(content, "projects").items()
     }
+    if bool(sections["server"].basic_auth_user) != bool(sections["server"].basic_auth_pass):
+        raise ConfigError(
+            "set both BASIC_AUTH_USER and BASIC_AUTH_PASS, or neither: one alone would ask nobody for anything"
+        )
     return Settings(**sections, default=default, projects=projects)
 
 

@@ -73,7 +73,11 @@ def test_1200_tasks_come_back_in_order(client, file_server):
     tasks = [{"id": n, "data": {"image": f"/data/upload/{n % 4}.png"}} for n in range(1200)]
     results = predict(client, tasks).get_json()["results"]
     assert len(results) == 1200
-    assert [entry["result"] for entry in results] == [results[n % 4]["result"] for n in range(1200)]
+    masks = [[region["value"] for region in entry["result"]] for entry in results]
+    assert masks == [masks[n % 4] for n in range(1200)]
+    assert masks[0] != masks[1]
+    ids = [region["id"] for entry in results for region in entry["result"]]
+    assert len(set(ids)) == len(ids)
 
 
 def test_the_same_task_asked_three_times_at_once_is_computed_once(make_settings, file_server, monkeypatch):
@@ -362,3 +366,47 @@ def test_a_browser_is_sent_to_the_playground_and_label_studio_is_not(client):
     assert client.get("/", headers={"Accept": "text/html"}).status_code == 302
     assert client.get("/", headers={"Accept": "*/*"}).get_json()["status"] == "UP"
     assert json.loads(client.get("/health").data)["model_class"]
+
+
+def test_a_late_batch_is_finished_without_a_storage_too(make_settings, file_server, monkeypatch):
+    folder = file_server.folder / "data/upload"
+    for n in range(6):
+        write_image(folder / f"{n}.png", np.roll(draw_discs(60, 80), 3 * n, axis=1))
+    settings = make_settings(server={"answer_within_s": 0.5}, storage={"url": "redis://127.0.0.1:9/0"})
+    client = create_app(settings).test_client()
+    calls = count_segmentations(monkeypatch, pause_s=0.4)
+    tasks = [{"id": n, "data": {"image": f"/data/upload/{n}.png"}} for n in range(6)]
+    deadline = time.monotonic() + 30
+    while not all(predict(client, tasks).get_json()["results"]) and time.monotonic() < deadline:
+        pass
+    assert all(predict(client, tasks).get_json()["results"])
+    assert len(calls) == 6
+
+
+def test_every_pixel_can_be_clicked(client, file_server):
+    noisy = draw_discs(60, 80)
+    noisy[:, ::2] //= 2
+    write_image(file_server.folder / "data/upload/busy.png", noisy)
+    tasks = [{"id": 1, "data": {"image": "/data/upload/busy.png"}}]
+    for row, col in np.random.default_rng(0).integers(0, (60, 80), (25, 2)).tolist():
+        value = {"x": (col + 0.5) / 0.8, "y": (row + 0.5) / 0.6, "keypointlabels": ["Object"]}
+        context = {"result": [{"value": value, "type": "keypointlabels", "to_name": "image", "is_positive": True}]}
+        (region,) = predict(client, tasks, context=context).get_json()["results"][0]["result"]
+        assert mask_of(region)[row, col]
+
+
+def test_an_image_that_is_all_background_has_no_objects_to_label(client, file_server):
+    write_image(file_server.folder / "data/upload/discs.png", draw_discs())
+    config = CONFIG.replace("Object", "Background").replace('name="mask"', 'name="mask" model_method="threshold"')
+    tasks = [{"id": 1, "data": {"image": "/data/upload/discs.png"}}]
+    (region,) = predict(client, tasks, config=config).get_json()["results"][0]["result"]
+    assert not mask_of(region)[40, 40]
+    assert mask_of(region)[5, 150]
+
+
+@pytest.mark.parametrize("extra", [[1], "no json", 5, '"text"'])
+def test_setup_answers_for_extra_parameters_that_are_no_object(client, extra):
+    assert set_up(client, extra=extra).startswith("prebrush-none-")
+    answer = predict(client, [{"id": 1, "data": {"image": "x"}}])
+    assert answer.status_code == 400
+    assert "extra parameters" in answer.get_json()["detail"]

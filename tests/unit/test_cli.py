@@ -93,6 +93,15 @@ def test_serve_refuses_settings_that_could_not_serve(tmp_path, variable, value, 
     assert words in done.stderr
 
 
+def test_one_bad_file_does_not_cost_the_others(photo, tmp_path):
+    bad = tmp_path / "bad.png"
+    bad.write_bytes(b"no picture")
+    done = run("segment", bad, photo, "--out", tmp_path / "out", "--json")
+    assert done.returncode == 1
+    assert "bad.png" in done.stderr
+    assert [row["image"] for row in json.loads(done.stdout)] == [str(photo)]
+
+
 def test_files_of_one_name_do_not_overwrite_each_other(photo, tmp_path):
     twin = tmp_path / "other/disc.png"
     twin.parent.mkdir()

@@ -1,11 +1,12 @@
 """Work is done once, the urgent first, and never without bound."""
 
 import threading
+import time
 
 import pytest
 
 from prebrush.errors import Overloaded
-from prebrush.jobs import Jobs, Urgency
+from prebrush.jobs import Jobs, Slots, Urgency
 
 
 @pytest.fixture
@@ -46,7 +47,7 @@ def test_joining_does_not_lengthen_the_queue(gate):
     jobs = Jobs(1)
     futures = [jobs.submit("block", lambda: gate.wait(10), Urgency.NOW)]
     futures += [jobs.submit("same", lambda: True, Urgency.BATCH) for _ in range(1000)]
-    assert jobs._queue.qsize() <= 2
+    assert len(jobs._queue) <= 2
     gate.set()
     assert all(future.result(10) for future in futures)
 
@@ -70,3 +71,40 @@ def test_too_much_is_refused(gate):
         jobs.submit("more", lambda: True, Urgency.BATCH)
     gate.set()
     assert all(future.result(10) for future in futures)
+
+
+def test_a_batch_never_holds_the_reserved_threads(gate):
+    jobs = Jobs(2, reserved=1)
+    blocked = [jobs.submit(n, lambda: gate.wait(10), Urgency.BATCH) for n in range(5)]
+    assert jobs.submit("urgent", lambda: "here", Urgency.NOW).result(5) == "here"
+    gate.set()
+    assert all(future.result(10) for future in blocked)
+
+
+def test_slots_go_to_the_urgent_first():
+    slots = Slots(1)
+    order = []
+    inside, leave = threading.Event(), threading.Event()
+
+    def hold():
+        with slots.take(Urgency.BATCH):
+            inside.set()
+            leave.wait(10)
+
+    def work(name, urgency):
+        with slots.take(urgency):
+            order.append(name)
+
+    threads = [threading.Thread(target=hold)]
+    threads[0].start()
+    assert inside.wait(10)
+    for name, urgency in (("batch", Urgency.BATCH), ("urgent", Urgency.NOW)):
+        waiting = len(slots._waiting)
+        threads.append(threading.Thread(target=work, args=(name, urgency)))
+        threads[-1].start()
+        while len(slots._waiting) == waiting:
+            time.sleep(0.001)
+    leave.set()
+    for thread in threads:
+        thread.join(10)
+    assert order == ["urgent", "batch"]

@@ -89,6 +89,12 @@ def test_a_missing_file_is_an_error(tmp_path):
         load_settings(tmp_path / "none.yaml", environ={})
 
 
+@pytest.mark.parametrize("name", ["BASIC_AUTH_USER", "BASIC_AUTH_PASS"])
+def test_half_of_a_login_is_refused(name):
+    with pytest.raises(ConfigError, match="both"):
+        load_settings(environ={name: "x"})
+
+
 def test_secrets_are_not_shown():
-    loaded = load_settings(environ={"LABEL_STUDIO_API_KEY": "hush", "BASIC_AUTH_PASS": "hush"})
+    loaded = load_settings(environ={"LABEL_STUDIO_API_KEY": "hush", "BASIC_AUTH_USER": "me", "BASIC_AUTH_PASS": "hush"})
     assert "hush" not in str(describe_settings(loaded))

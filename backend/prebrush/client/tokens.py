@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from prebrush.client.studio import Credential, CredentialKind, read_claims
-from prebrush.errors import StudioError
+from prebrush.errors import ImageError, ImageUnreachable, StudioError
 from prebrush.fetching import Fetcher, Trusted, Url, show_reference
 
 logger = logging.getLogger(__name__)
@@ -19,6 +19,10 @@ DEFAULT_LIFETIME_S = 300.0
 """Of an access token that does not tell: Label Studio's default."""
 RENEW_EARLY_S = 30.0
 """Renewed this long before its end, so that it does not end on its way."""
+FAILURE_KEPT_S = 5.0
+"""A trade that failed is not tried again for so long: who comes meanwhile is told the same at once."""
+FAIR_TIME_S = 1.0
+"""A trade that got less time than this and failed says nothing of Label Studio."""
 MOST_KEPT = 256
 """Tokens come with requests; the oldest are forgotten."""
 MOST_ANSWER_BYTES = 1 << 20
@@ -35,6 +39,8 @@ class _Access:
     lock: threading.Lock = field(default_factory=threading.Lock)
     token: str = field(default="", repr=False)
     good_until: float = 0.0
+    failure: ImageError | CredentialRefused | None = None
+    failed_until: float = 0.0
 
 
 class Tokens:
@@ -66,7 +72,7 @@ class Tokens:
         private : bool
             Whether that may be at a private address.
         timeout_s : float
-            Seconds for the trade.
+            Seconds for the trade, and for waiting while another thread makes it.
         worn : str
             The value that was refused just now; a personal access token is traded anew if it still gives this one.
 
@@ -75,7 +81,7 @@ class Tokens:
         CredentialRefused
             The credential cannot be used, or Label Studio does not trade it.
         ImageError
-            Label Studio cannot be reached.
+            Label Studio cannot be reached, or not in time.
         """
         match credential.kind:
             case CredentialKind.LEGACY:
@@ -100,11 +106,30 @@ class Tokens:
             self._kept.move_to_end((base, refresh))
             while len(self._kept) > MOST_KEPT:
                 self._kept.popitem(last=False)
+        timeout_s = max(0.0, min(timeout_s, self._fetcher.limits.timeout_s))
+        deadline = time.monotonic() + timeout_s
         # held during the trade: of many threads that find the token worn, the first renews it for all
-        with access.lock:
+        if not access.lock.acquire(timeout=timeout_s):
+            raise ImageUnreachable(f"{base}/api/token/refresh/ did not answer in time (images.timeout_s)")
+        try:
             if not access.token or self._now() >= access.good_until or access.token == worn:
-                access.token, access.good_until = self._trade(refresh, base, private=private, timeout_s=timeout_s)
+                self._renew(access, refresh, base, private=private, timeout_s=deadline - time.monotonic())
             return access.token
+        finally:
+            access.lock.release()
+
+    def _renew(self, access: _Access, refresh: str, base: Url, *, private: bool, timeout_s: float) -> None:
+        """Trade for a new access token, unless that failed a moment ago; the caller holds the lock."""
+        if access.failure is not None and self._now() < access.failed_until:
+            # a new one each time: an exception that several threads raise would gather their tracebacks
+            raise type(access.failure)(str(access.failure))
+        try:
+            access.token, access.good_until = self._trade(refresh, base, private=private, timeout_s=timeout_s)
+        except (ImageError, CredentialRefused) as error:
+            if timeout_s >= FAIR_TIME_S:
+                access.failure, access.failed_until = type(error)(str(error)), self._now() + FAILURE_KEPT_S
+            raise
+        access.failure = None
 
     def _trade(self, refresh: str, base: Url, *, private: bool, timeout_s: float) -> tuple[str, float]:
         """Trade a personal access token; return the header's value and until when it is good."""

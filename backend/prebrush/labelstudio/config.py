@@ -38,11 +38,18 @@ MAX_CHARACTERS = 1 << 20
 MAX_DEPTH = 100
 """Deepest nesting of tags; hand-made configs stay under 10."""
 
+MAX_CONTROLS = 200
+"""Most control tags that get regions, each counted once for each of its images; hand-made configs stay under 20."""
+
+MAX_LABELS = 100_000
+"""Most labels of all these together."""
+
 _CANONICAL = {tag.lower(): tag for tag in REGION_TAGS}
 _PROMPT_ONLY = {"keypoint", "keypointlabels", "ellipse", "ellipselabels"}
 _LABEL_EXAMPLE = '<BrushLabels name="mask" toName="{image}"><Label value="Object"/></BrushLabels>'
 _YES = {"true", "1", "yes", "on"}
 _LISTED_PROBLEMS = 3
+_LISTED_IMAGES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,24 +69,22 @@ class LabelConfig:
         Names of the tags left alone because of ``model_skip="true"``.
     problems : tuple of str
         Why further tags get no regions, one sentence each.
-    unserved : str
-        What to change in a config without any control; empty if there is one.
     """
 
     controls: tuple[Control, ...] = ()
     prompt_tools: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
-    unserved: str = ""
+    _unserved: str = ""
 
     def why_unserved(self) -> str:
         """Say why no tag gets regions and what to add; empty if one does."""
-        return self.unserved
+        return self._unserved
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Tag:
-    """An element with its attributes' names in lower case."""
+    """An element with its attributes' names in lower case; equal only to itself."""
 
     element: "Element"
     kind: str
@@ -111,7 +116,8 @@ def parse_label_config(xml: str) -> LabelConfig:
     Raises
     ------
     InvalidLabelConfig
-        It is not XML (the message names the line), has a document type definition, or is too long or too deep.
+        It is not XML (the message names the line), has a document type definition, is too long or too deep, or has
+        more control tags than `MAX_CONTROLS` or more labels than `MAX_LABELS`.
 
     Examples
     --------
@@ -123,7 +129,7 @@ def parse_label_config(xml: str) -> LabelConfig:
     [('BrushLabels', 'mask', 'image')]
     """
     if not xml.strip():
-        return LabelConfig(unserved=_advise("it is empty", ""))
+        return LabelConfig(_unserved=_advise("it is empty", ""))
     return _Reader(tuple(_walk(_parse_xml(xml)))).read()
 
 
@@ -173,7 +179,10 @@ class _Reader:
             if tag.kind == "labels" and tag.name:
                 for image in self._images_of(tag):
                     self.labels_tags.setdefault(image.name, tag)
+        self.labels: dict[_Tag, tuple[Label, ...]] = {}
         self.problems: list[str] = []
+        self.n_controls = 0
+        self.n_labels = 0
 
     def read(self) -> LabelConfig:
         skipped, found = [], []
@@ -197,7 +206,7 @@ class _Reader:
             prompt_tools=tuple(dict.fromkeys(prompt_tools)),
             skipped=tuple(skipped),
             problems=tuple(self.problems),
-            unserved="" if controls else self._explain(skipped),
+            _unserved="" if controls else self._explain(skipped),
         )
 
     def _build_controls(self, tag: _Tag) -> list[Control]:
@@ -206,7 +215,21 @@ class _Reader:
         if problem:
             self.problems.append(problem)
             return []
-        return [self._build_control(tag, image) for image in self._images_of(tag)]
+        images = self._images_of(tag)
+        self.n_controls += len(images)
+        if self.n_controls > MAX_CONTROLS:
+            raise InvalidLabelConfig(
+                f"the labeling config has more tags to fill than are taken: {tag} is beyond the limit of at most "
+                f"{MAX_CONTROLS}, each counted once for each of its images"
+            )
+        controls = [self._build_control(tag, image) for image in images]
+        self.n_labels += sum(len(control.labels) for control in controls)
+        if self.n_labels > MAX_LABELS:
+            raise InvalidLabelConfig(
+                f"the labeling config has more labels than are taken: {tag} is beyond the limit of at most "
+                f"{MAX_LABELS}, each counted once for each tag and image it is for"
+            )
+        return controls
 
     def _build_control(self, tag: _Tag, image: _Tag) -> Control:
         labels_tag = tag if tag.kind.endswith("labels") else self.labels_tags.get(image.name)
@@ -217,7 +240,7 @@ class _Reader:
             tag=_CANONICAL[tag.kind],
             data_key=first_key(address),
             is_list=bool(image.attributes.get("valuelist")),
-            labels=_read_labels(labels_tag) if labels_tag else (),
+            labels=self._labels_of(labels_tag) if labels_tag else (),
             labels_key=_read_labels_key(labels_tag) if labels_tag else "",
             labels_from=labels_tag.name if labels_tag and labels_tag is not tag else "",
             params=_read_params(tag),
@@ -225,6 +248,12 @@ class _Reader:
             closable=tag.is_on("closable"),
             max_points=_read_max_points(tag),
         )
+
+    def _labels_of(self, tag: _Tag) -> tuple[Label, ...]:
+        """Read the labels of a tag, once for all the controls that share them."""
+        if tag not in self.labels:
+            self.labels[tag] = _read_labels(tag)
+        return self.labels[tag]
 
     def _find_problem(self, tag: _Tag) -> str:
         """Say why a tag cannot get regions; empty if it can."""
@@ -236,7 +265,9 @@ class _Reader:
             problem = f'{tag} is inside <Repeater>; for tasks of several images use <Image valueList="$images">'
         elif not tag.name:
             problem = f"{tag} has no name"
-        elif tag.kind.endswith("labels") and not _read_labels(tag) and not _read_labels_key(tag):
+        elif self.by_name[tag.name] is not tag:
+            problem = f"{tag} gets no regions, because an earlier tag has that name"
+        elif tag.kind.endswith("labels") and not self._labels_of(tag) and not _read_labels_key(tag):
             problem = f'{tag} has no label; put <Label value="Object"/> inside'
         elif limit is not None and limit < 3:
             problem = f'{tag} has maxPoints="{limit}", too few to go around a segment'
@@ -256,7 +287,8 @@ class _Reader:
 
     def _why_no_image(self, tag: _Tag) -> str:
         names = _to_names(tag)
-        have = ", ".join(image.name for image in self.images)
+        have = ", ".join(image.name for image in self.images[:_LISTED_IMAGES])
+        have += " ..." if len(self.images) > _LISTED_IMAGES else ""
         for name in names:
             other = self.by_name.get(name)
             if other is not None:
@@ -287,7 +319,8 @@ def _advise(cause: str, image: str) -> str:
 
 
 def _to_names(tag: _Tag) -> list[str]:
-    return [name.strip() for name in tag.attributes.get("toname", "").split(",") if name.strip()]
+    names = (name.strip() for name in tag.attributes.get("toname", "").split(","))
+    return [name for name in dict.fromkeys(names) if name]
 
 
 def _address_of(image: _Tag) -> str:

@@ -19,7 +19,7 @@ from prebrush.errors import InvalidBody, InvalidPrompt
 from prebrush.labelstudio import rle
 from prebrush.labelstudio.request import describe
 
-MAX_MARKS = 1000
+MAX_MARKS = 100
 """Most marks in one request; a person sends a handful."""
 
 _ELLIPSE_CORNERS = 64
@@ -124,8 +124,12 @@ class _Collected:
         self.height, self.width = height, width
         self.points: list[tuple[int, int, bool]] = []
         self.boxes: list[tuple[int, int, int, int]] = []
-        self.inside: list[Mask] = []
-        self.strokes: list[tuple[Mask, bool]] = []
+        # One plane for all shapes and one for all strokes: a mask for each would be gigabytes of a large image.
+        self.shapes: npt.NDArray[np.uint8] | None = None
+        """(H, W): 1 where some shape's box is, 2 where some shape is, else 0."""
+        self.strokes: npt.NDArray[np.int8] | None = None
+        """(H, W): 1 or -1 where the last stroke says so, else 0."""
+        self.is_ruled_out = False
         self.label = ""
         self.seen: set[str | int] = set()
 
@@ -139,7 +143,9 @@ class _Collected:
         value = mark.value
         positive = mark.is_positive is not False
         if "rle" in value:
-            self.strokes.append((self._read_stroke(mark, where), positive))
+            if self.strokes is None:
+                self.strokes = np.zeros((self.height, self.width), np.int8)
+            self.strokes[self._read_stroke(mark, where)] = 1 if positive else -1
         elif "points" in value or "vertices" in value:
             self._enclose(self._read_corners(value, where), where)
         elif "radiusX" in value:
@@ -157,19 +163,16 @@ class _Collected:
             )
 
     def to_prompt(self) -> Prompt:
-        scribble = None
-        if self.strokes or any(not mask.all() for mask in self.inside):
-            scribble = np.zeros((self.height, self.width), np.int8)
-            for (top, left, bottom, right), mask in zip(self.boxes, self.inside, strict=True):
-                scribble[top:bottom, left:right][~mask] = -1
-            for (top, left, bottom, right), mask in zip(self.boxes, self.inside, strict=True):
-                scribble[top:bottom, left:right][mask] = 0
-            for mask, positive in self.strokes:
-                scribble[mask] = 1 if positive else -1
+        scribble = self.strokes
+        if self.shapes is not None and self.is_ruled_out:
+            # what some shape holds is left open; strokes count more than shapes
+            scribble = -(self.shapes == 1).view(np.int8)
+            if self.strokes is not None:
+                np.copyto(scribble, self.strokes, where=self.strokes != 0)
         return Prompt(points=tuple(self.points), boxes=tuple(self.boxes), scribble=scribble, label=self.label)
 
     def _enclose(self, corners: _Points, where: str) -> None:
-        """Add the box around the part of a shape inside the image, and remember which of its pixels the shape has."""
+        """Add the box around the part of a shape inside the image, and paint both."""
         limits = np.array([self.width, self.height], np.float64)
         low, high = corners.min(axis=0), corners.max(axis=0)
         if not (high > low).all():
@@ -185,7 +188,11 @@ class _Collected:
             # thinner than a pixel; the box still says where
             mask[:] = True
         self.boxes.append((top, left, bottom, right))
-        self.inside.append(mask)
+        if self.shapes is None:
+            self.shapes = np.zeros((self.height, self.width), np.uint8)
+        part = self.shapes[top:bottom, left:right]
+        np.maximum(part, mask.view(np.uint8) + 1, out=part)
+        self.is_ruled_out = self.is_ruled_out or not mask.all()
 
     def _read_rectangle(self, value: Mapping[str, Any], where: str) -> _Points:
         x, y = self._to_pixels(value, where)

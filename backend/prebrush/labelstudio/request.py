@@ -6,6 +6,7 @@ Of two keys with one name in an object the last counts, as with every JSON libra
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any, TypeVar
@@ -19,15 +20,12 @@ MAX_TASKS = 10_000
 """Most tasks in one request; Label Studio sends all selected ones at once."""
 
 _Id = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | str
-_NOTHING = msgspec.Raw(b"null")
 _T = TypeVar("_T")
 
 
 class _Task(msgspec.Struct):
     data: dict[str, Any]
     id: _Id | None = None
-    annotations: msgspec.Raw = _NOTHING
-    drafts: msgspec.Raw = _NOTHING
 
 
 class _Params(msgspec.Struct):
@@ -48,7 +46,7 @@ class _Setup(msgspec.Struct):
     schema: str | None = None
     hostname: str | None = None
     access_token: str | None = None
-    extra_params: dict[str, Any] | str | None = None
+    extra_params: Any = None
 
 
 class _Reference(msgspec.Struct):
@@ -78,20 +76,6 @@ _object_decoder = msgspec.json.Decoder(dict[str, Any])
 
 
 @dataclass(frozen=True, slots=True)
-class StoredWork:
-    """What Label Studio already holds of one task, as JSON text nobody has decoded yet.
-
-    Attributes
-    ----------
-    annotations, drafts : buffer
-        A JSON list each, or ``null``. Views of the request's body, which they keep alive.
-    """
-
-    annotations: msgspec.Raw
-    drafts: msgspec.Raw
-
-
-@dataclass(frozen=True, slots=True)
 class PredictRequest:
     """The body of ``/predict``.
 
@@ -107,8 +91,6 @@ class PredictRequest:
         Credentials for the images' host; empty if none.
     context : mapping or None
         What ``prompts.build_prompt`` reads, for a smart tool's request; None for a batch.
-    stored : tuple of StoredWork
-        One for each task.
     """
 
     tasks: tuple[Task, ...]
@@ -117,7 +99,6 @@ class PredictRequest:
     login: str = ""
     password: str = field(default="", repr=False)
     context: Mapping[str, Any] | None = None
-    stored: tuple[StoredWork, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +116,7 @@ class SetupRequest:
     access_token : str
         The legacy token of the project's creator.
     extra_params : mapping or None
-        The connection's own parameters; None if the call says nothing of them, which is not the same as ``{}``:
-        saving a changed connection sends one call without and then one with them.
+        The connection's own parameters; None if it has none.
     """
 
     project: str = ""
@@ -197,7 +177,6 @@ def parse_predict(body: bytes, max_tasks: int = MAX_TASKS) -> PredictRequest:
         login=params.login or "",
         password=params.password or "",
         context=params.context or None,
-        stored=tuple(StoredWork(task.annotations, task.drafts) for task in found.tasks),
     )
 
 
@@ -207,12 +186,17 @@ def parse_setup(body: bytes) -> SetupRequest:
     Raises
     ------
     InvalidBody
-        It is not JSON, a field has a wrong type, or ``extra_params`` is no object (nor the text of one).
+        It is not JSON, or a field has a wrong type. Not for ``extra_params``: a setup must be answered whatever a
+        person typed there, so what is no object, nor the text of one, is handed on under an empty name, for the plan
+        to refuse.
     """
     found = _decode(_setup_decoder, body)
     extra = found.extra_params
     if isinstance(extra, str):
-        extra = _decode(_object_decoder, extra.encode(), "extra_params") if extra.strip() not in ("", "null") else None
+        with suppress(msgspec.DecodeError):
+            extra = msgspec.json.decode(extra.strip() or "null")
+    if extra is not None and not isinstance(extra, dict):
+        extra = {"": extra}
     return SetupRequest(
         project=_as_text(found.project),
         label_config=found.schema or "",

@@ -1,11 +1,23 @@
 """What a task's data puts into the variables of a labeling config: image addresses and dynamic labels."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from prebrush.datatypes import Control, Label
-from prebrush.errors import ImageNotFound
+from prebrush.errors import ImageNotFound, InvalidBody
+
+MAX_TEXT_CHARACTERS = 1 << 16
+"""Longest text with variables, together with what they hold; the longest addresses have some thousand characters."""
+
+MAX_IMAGES = 200
+"""Most images of one ``valueList``."""
+
+MAX_LABELS = 10_000
+"""Most entries in a task's list of labels, with those in its tree."""
+
+MAX_LABELS_CHARACTERS = 1 << 20
+"""Most characters that a task puts into the labels of a config that have variables, together."""
 
 _VARIABLE = re.compile(r"\$[\w\[\].{}]+", re.ASCII)
 """What the editor takes for a variable: ``$image``, ``$pages[0].url``."""
@@ -62,6 +74,12 @@ def resolve(expression: str, data: Mapping[str, Any]) -> Any:
     value : any
         Whatever the task holds for a variable alone, None if nothing; else text.
 
+    Raises
+    ------
+    InvalidBody
+        Text with variables and what they hold are together longer than `MAX_TEXT_CHARACTERS`. A variable alone may
+        hold anything: an image in a ``data:`` address is long.
+
     Examples
     --------
     >>> resolve("https://host/$name.png", {"name.png": "a.png"})
@@ -69,7 +87,20 @@ def resolve(expression: str, data: Mapping[str, Any]) -> Any:
     """
     if _VARIABLE.fullmatch(expression):
         return look_up(expression[1:], data)
-    return _VARIABLE.sub(lambda variable: _as_text(look_up(variable.group()[1:], data)), expression)
+    room = MAX_TEXT_CHARACTERS - len(expression)
+
+    def fill_in(variable: re.Match[str]) -> str:
+        nonlocal room
+        text = _as_text(look_up(variable.group()[1:], data))
+        room -= len(text)
+        # counted on the way: a short text that names one long value a thousand times would be gigabytes
+        if room < 0:
+            raise InvalidBody(
+                f"{expression[:60]!r} with the task's data filled in has more than {MAX_TEXT_CHARACTERS} characters"
+            )
+        return text
+
+    return _VARIABLE.sub(fill_in, expression)
 
 
 def _as_text(value: Any) -> str:
@@ -83,6 +114,8 @@ def image_addresses(control: Control, data: Mapping[str, Any]) -> tuple[str, ...
     ------
     ImageNotFound
         The task's data has nothing there, or nothing that can be an address.
+    InvalidBody
+        There are more images than `MAX_IMAGES`, or an address is too long; see `resolve`.
     """
     value = resolve(control.address, data)
     tag = f'<Image name="{control.to_name}">'
@@ -90,6 +123,11 @@ def image_addresses(control: Control, data: Mapping[str, Any]) -> tuple[str, ...
         known = ", ".join(list(data)[:10]) or "nothing"
         raise ImageNotFound(f"{tag} takes its image from {control.address!r}; the task's data has only: {known}")
     addresses = value if isinstance(value, list) else [value]
+    if control.is_list and len(addresses) > MAX_IMAGES:
+        raise InvalidBody(
+            f"{tag} takes its images from {control.address!r}; there are {len(addresses)} images, "
+            f"at most {MAX_IMAGES} are taken"
+        )
     for address in addresses:
         if not isinstance(address, str) or not address:
             found = "an empty text" if address == "" else type(address).__name__
@@ -111,15 +149,43 @@ def labels_of(control: Control, data: Mapping[str, Any]) -> tuple[Label, ...]:
     -------
     labels : tuple of Label
         The first of two with one name counts.
+
+    Raises
+    ------
+    InvalidBody
+        There are more dynamic labels than `MAX_LABELS`, or those of the config become too long.
     """
     labels: dict[str, Label] = {}
+    room = MAX_LABELS_CHARACTERS
     for label in control.labels:
-        text = _as_text(resolve(label.name, data)) if "$" in label.name else label.name
+        text = label.name
+        if "$" in text:
+            text = _as_text(resolve(text, data))
+            room -= len(text)
+        if room < 0:
+            raise InvalidBody(
+                f"the task's data makes the labels of {control.from_name!r} too long; "
+                f"at most {MAX_LABELS_CHARACTERS} characters are taken"
+            )
         if text:
             labels.setdefault(text, Label(text, label.predicted_values))
+    for label in _dynamic_labels(control, data):
+        labels.setdefault(label.name, label)
+    return tuple(labels.values())
+
+
+def _dynamic_labels(control: Control, data: Mapping[str, Any]) -> Iterator[Label]:
+    """Go through a task's own labels in the order the editor shows them: each before its children."""
     entries = look_up(control.labels_key, data) if control.labels_key else None
     waiting = list(reversed(entries)) if isinstance(entries, list) else []
+    n_seen = 0
     while waiting:
+        n_seen += 1
+        # whatever the entries are, so that the work is bounded too
+        if n_seen > MAX_LABELS:
+            raise InvalidBody(
+                f"the task's data has too many labels in {control.labels_key!r}; at most {MAX_LABELS} are taken"
+            )
         entry = waiting.pop()
         if isinstance(entry, str):
             entry = {"value": entry}
@@ -127,10 +193,9 @@ def labels_of(control: Control, data: Mapping[str, Any]) -> tuple[Label, ...]:
             continue
         name = entry.get("alias") or entry.get("value")
         if isinstance(name, str) and name:
-            labels.setdefault(name, Label(name, _read_classes(entry.get("predicted_values"))))
+            yield Label(name, _read_classes(entry.get("predicted_values")))
         children = entry.get("children")
         waiting.extend(reversed(children) if isinstance(children, list) else ())
-    return tuple(labels.values())
 
 
 def _read_classes(value: Any) -> tuple[str, ...]:

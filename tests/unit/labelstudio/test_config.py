@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 
 from prebrush.datatypes import Label
 from prebrush.errors import InvalidLabelConfig
-from prebrush.labelstudio.config import MAX_CHARACTERS, REGION_TAGS, LabelConfig, parse_label_config
+from prebrush.labelstudio.config import (
+    MAX_CHARACTERS,
+    MAX_CONTROLS,
+    MAX_LABELS,
+    REGION_TAGS,
+    LabelConfig,
+    parse_label_config,
+)
 
 RECORDED = Path(__file__).parents[2] / "recorded"
 IMAGE = '<Image name="image" value="$image"/>'
@@ -71,6 +78,63 @@ def test_several_images() -> None:
     )
     found = [(c.from_name, c.to_name, c.data_key, c.is_list) for c in parse(inner).controls]
     assert found == [("one", "a", "left", False), ("both", "a", "left", False), ("both", "b", "pages", True)]
+
+
+def test_an_image_named_twice_is_filled_once() -> None:
+    (control,) = parse(f'{IMAGE}<Brush name="b" toName="image, image,image"/>').controls
+    assert control.to_name == "image"
+
+
+def test_of_two_tags_with_one_name_only_the_first_is_filled() -> None:
+    config = parse(f'{IMAGE}<Brush name="b" toName="image"/><Polygon name="b" toName="image"/>')
+    assert [control.tag for control in config.controls] == ["Brush"]
+    assert "an earlier tag has that name" in config.problems[0]
+
+
+@pytest.mark.parametrize(
+    "tools", ['<Brush name="b{}" toName="image"/>', '<Brush name="b{}" toName="image" smart="1"/>']
+)
+def test_the_number_of_tags_to_fill_is_bounded(tools: str) -> None:
+    most = "".join(tools.format(number) for number in range(MAX_CONTROLS))
+    assert len(parse(IMAGE + most).controls) == MAX_CONTROLS
+    with pytest.raises(InvalidLabelConfig, match=f"at most {MAX_CONTROLS}"):
+        parse(IMAGE + most + tools.format("more"))
+
+
+def test_images_count_towards_that_number() -> None:
+    names = [f"i{number}" for number in range(MAX_CONTROLS // 2 + 1)]
+    images = "".join(f'<Image name="{name}" value="${name}"/>' for name in names)
+    brush = '<Brush name="{}" toName="' + ",".join(names) + '"/>'
+    with pytest.raises(InvalidLabelConfig, match=f"at most {MAX_CONTROLS}"):
+        parse(images + brush.format("one") + brush.format("two"))
+
+
+def test_labels_are_read_once_however_many_tags_share_them() -> None:
+    names = [f"i{number}" for number in range(50)]
+    images = "".join(f'<Image name="{name}" value="${name}"/>' for name in names)
+    to = f'toName="{",".join(names)}"'
+    tags = f'<Brush name="b" {to}/><Labels name="l" {to}>{LABELS}</Labels>'
+    tags += f'<BrushLabels name="c" {to}>{LABELS}</BrushLabels>'
+    controls = parse(images + tags).controls
+    assert [control.labels for control in controls] == [(Label("Cat"), Label("Dog"))] * 100
+    assert len({id(control.labels) for control in controls}) == 2
+
+
+def test_the_number_of_labels_is_bounded() -> None:
+    names = [f"i{number}" for number in range(MAX_CONTROLS)]
+    images = "".join(f'<Image name="{name}" value="${name}"/>' for name in names)
+    labels = "".join(f'<Label value="{number}"/>' for number in range(MAX_LABELS // MAX_CONTROLS))
+    tag = f'{images}<BrushLabels name="b" toName="{",".join(names)}">{labels}{{}}</BrushLabels>'
+    assert len(parse(tag.format("")).controls) == MAX_CONTROLS
+    with pytest.raises(InvalidLabelConfig, match=f"at most {MAX_LABELS}"):
+        parse(tag.format('<Label value="more"/>'))
+
+
+def test_problems_stay_short_however_many_images_there_are() -> None:
+    images = "".join(f'<Image name="i{number}" value="$x"/>' for number in range(1000))
+    (problem,) = parse(f'{images}<Brush name="b" toName="none"/>').problems
+    assert "the images are: i0, i1, " in problem
+    assert len(problem) < 500
 
 
 def test_without_to_name_the_only_image_is_meant_as_in_the_editor() -> None:

@@ -1,4 +1,5 @@
 import json
+import tracemalloc
 from contextlib import suppress
 
 import numpy as np
@@ -153,6 +154,35 @@ def test_what_one_shape_holds_another_does_not_rule_out() -> None:
         assert (build(*marks).scribble[16:20, 24:30] == 0).all()
 
 
+def test_strokes_count_more_than_shapes_and_later_ones_more_than_earlier() -> None:
+    triangle = mark({"points": [[0, 0], [50, 0], [0, 50]]})
+    everywhere = {"format": "rle", "rle": rle.encode_mask(np.ones((HEIGHT, WIDTH), bool)).tolist()}
+    corner = np.zeros((HEIGHT, WIDTH), bool)
+    corner[:2, :2] = True
+    small = mark({"format": "rle", "rle": rle.encode_mask(corner).tolist()}, is_positive=False)
+    for marks in ([triangle, mark(everywhere), small], [mark(everywhere), small, triangle]):
+        assert np.array_equal(build(*marks).scribble, np.where(corner, -1, 1))
+    assert (build(small, mark(everywhere)).scribble == 1).all()
+
+
+@pytest.mark.parametrize("kind", ["rectangle", "ellipse", "stroke"])
+def test_many_marks_take_the_memory_of_a_few(kind: str) -> None:
+    side = 1000
+    value = {
+        "rectangle": rectangle(0, 0, 100, 100),
+        "ellipse": {"x": 50, "y": 50, "radiusX": 50, "radiusY": 50},
+        "stroke": {"format": "rle", "rle": rle.encode_mask(np.ones((side, side), bool)).tolist()},
+    }[kind]
+    marks = [mark(value)] * 50
+    tracemalloc.start()
+    try:
+        build(*marks, height=side, width=side)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 10 * side * side
+
+
 def test_a_mark_sent_twice_for_its_separate_label_counts_once() -> None:
     bare = {"x": 10, "y": 10, "width": 20, "height": 20, "rotation": 0}
     prompt = build(mark(bare, id="a", type="rectangle"), mark({**bare, "labels": ["Object"]}, id="a", type="labels"))
@@ -185,7 +215,7 @@ def test_only_marks_on_the_last_marks_image_count() -> None:
         ([{"value": {"rle": [1, 2]}}], "cut off"),
         ([{"value": {"rle": "xx"}}], "must be a list of numbers"),
         ([{"value": {"rle": [0] * 20}, "original_width": 10**9, "original_height": 10**9}], "brush mask"),
-        ([{"value": {"x": 1, "y": 1}}] * 1001, "at most 1000"),
+        ([{"value": {"x": 1, "y": 1}}] * 101, "at most 100 are"),
     ],
 )
 def test_nonsense_is_refused_by_name(marks, message: str) -> None:

@@ -1,3 +1,4 @@
+import tracemalloc
 from contextlib import suppress
 
 import pytest
@@ -5,8 +6,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prebrush.datatypes import Control, Label
-from prebrush.errors import ImageNotFound
-from prebrush.labelstudio.task_data import first_key, image_addresses, labels_of, look_up, resolve
+from prebrush.errors import ImageNotFound, InvalidBody
+from prebrush.labelstudio.task_data import (
+    MAX_IMAGES,
+    MAX_LABELS,
+    MAX_LABELS_CHARACTERS,
+    MAX_TEXT_CHARACTERS,
+    first_key,
+    image_addresses,
+    labels_of,
+    look_up,
+    resolve,
+)
 
 
 def control(address: str = "$image", **more) -> Control:
@@ -47,6 +58,39 @@ def test_a_missing_key_names_those_that_are_there() -> None:
         image_addresses(control(), {"img": "a.png", "text": "t"})
 
 
+def test_text_around_variables_is_bounded_once_they_are_filled_in() -> None:
+    data = {"a": "x" * 1000}
+    assert len(resolve("$a " * 60, data)) == 60 * 1001
+    with pytest.raises(InvalidBody, match=f"more than {MAX_TEXT_CHARACTERS} characters"):
+        image_addresses(control("$a " * 66), data)
+    with pytest.raises(InvalidBody, match="characters"):
+        resolve("$none " * MAX_TEXT_CHARACTERS, data)
+
+
+def test_what_is_too_long_is_never_put_together() -> None:
+    data = {"a": "x" * 1_000_000}
+    tracemalloc.start()
+    try:
+        with pytest.raises(InvalidBody):
+            resolve("$a " * 1000, data)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 1_000_000
+
+
+def test_a_variable_alone_may_hold_a_whole_image() -> None:
+    inline = "data:image/png;base64," + "A" * MAX_TEXT_CHARACTERS
+    assert image_addresses(control(), {"image": inline}) == (inline,)
+
+
+def test_the_images_of_a_task_are_bounded() -> None:
+    pages = control("$pages", is_list=True)
+    assert len(image_addresses(pages, {"pages": ["a"] * MAX_IMAGES})) == MAX_IMAGES
+    with pytest.raises(InvalidBody, match=f"{MAX_IMAGES + 1} images, at most {MAX_IMAGES}"):
+        image_addresses(pages, {"pages": ["a"] * (MAX_IMAGES + 1)})
+
+
 def test_first_key() -> None:
     assert [first_key(text) for text in ("$a.b", "x/$c[0]", "plain", "$")] == ["a", "c", "", ""]
 
@@ -74,6 +118,33 @@ def test_labels_of_a_task_come_after_those_of_the_config() -> None:
 
 def test_a_label_may_be_a_variable() -> None:
     assert labels_of(control(labels=(Label("$kind"), Label("$none"))), {"kind": "Cat"}) == (Label("Cat"),)
+
+
+def entries_of(count: int, kind: str) -> list:
+    names = [f"label {number}" for number in range(count)]
+    return {
+        "different": names,
+        "alike": ["label"] * count,
+        "no labels": [5] * count,
+        "children": [{"value": "all", "children": names[1:]}],
+    }[kind]
+
+
+@pytest.mark.parametrize("kind", ["different", "alike", "no labels", "children"])
+def test_the_labels_of_a_task_are_bounded(kind: str) -> None:
+    dynamic = control(labels_key="labels")
+    labels_of(dynamic, {"labels": entries_of(MAX_LABELS, kind)})
+    with pytest.raises(InvalidBody, match=f"at most {MAX_LABELS}"):
+        labels_of(dynamic, {"labels": entries_of(MAX_LABELS + 1, kind)})
+
+
+def test_labels_with_variables_are_bounded_together() -> None:
+    text = "x" * 1000
+    count = MAX_LABELS_CHARACTERS // len(text) + 1
+    labels = tuple(Label(f"{number} $kind") for number in range(count))
+    assert len(labels_of(control(labels=labels[: count // 2]), {"kind": text})) == count // 2
+    with pytest.raises(InvalidBody, match=f"at most {MAX_LABELS_CHARACTERS} characters"):
+        labels_of(control(labels=labels), {"kind": text})
 
 
 JSON = st.recursive(
