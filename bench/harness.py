@@ -113,7 +113,7 @@ def run(name: str, rows: Iterable[Row]) -> bool:
     `rows` may be a generator: what it holds open is open while the row it gave is measured.
     """
     cv2.setNumThreads(1)
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 160)
     measured = []
     for row in rows:
         console.print(f"[dim]{name}: {row.name}, {row.input}[/dim]")
