@@ -58,6 +58,27 @@ def stripes() -> Scene:
     return Scene("stripes", paint(truth, [(0, 0, 0), (40, 30, 60), (60, 150, 90), (240, 220, 200)], noise=4.0), truth)
 
 
+def crop_rows() -> Scene:
+    """Plants in rows on brown soil with stones, one half of the field in the shade."""
+    rng = np.random.default_rng(5)
+    height, width = 160, 220
+    truth = np.zeros((height, width), np.int32)
+    for row in range(20, height, 40):
+        for col in range(15, width, 30):
+            for turn in rng.uniform(0, np.pi, 3):  # three leaves
+                rows, cols = np.mgrid[:height, :width] - np.array([row, col])[:, None, None]
+                along, across = cols * np.cos(turn) + rows * np.sin(turn), rows * np.cos(turn) - cols * np.sin(turn)
+                truth[(along / 11) ** 2 + (across / 3.5) ** 2 <= 1] = 1
+    stones = np.zeros((height, width), np.bool_)
+    for _ in range(25):
+        stones |= disc(height, width, rng.uniform(0, height), rng.uniform(0, width), rng.uniform(1, 5))
+    numbers = np.where(truth > 0, 1, np.where(stones, 2, 0))
+    colors = np.array([(118, 92, 70), (78, 128, 52), (175, 168, 160)], np.float64)[numbers]
+    colors *= rng.normal(1, 0.12, (height, width, 1)) * np.where(np.arange(width) < 110, 1.0, 0.4)[None, :, None]
+    image = (colors + rng.normal(0, 5, colors.shape)).clip(0, 255).astype(np.uint8)
+    return Scene("crop rows", image, truth)
+
+
 OBJECT_SCENES = (two_discs(), dark_cells(), equal_brightness())
 ALL_SCENES = (*OBJECT_SCENES, stripes())
 

@@ -50,6 +50,55 @@ def _primary(number: int) -> Channel:
     return take
 
 
+DARKEST_SUM = 96.0
+"""Sum of red, green and blue below which shares of the sum are little but noise, and are damped."""
+
+
+def to_excess_green(image: RGBImage) -> GrayImage:
+    """Measure how green a pixel is, whatever its brightness: 2 g - r - b of the shares of the colours in their sum.
+
+    Source: D. M. Woebbecke et al., Transactions of the ASAE 38(1), 1995, doi:10.13031/2013.27838
+
+    Parameters
+    ----------
+    image : uint8 (H, W, 3)
+
+    Returns
+    -------
+    uint8 (H, W)
+        0 where the index is 0 (gray) or less, 255 from 1 up.
+    """
+    green = np.asarray(cv2.transform(image.astype(np.float32), np.array([[-1.0, 2.0, -1.0]])), np.float32)
+    total = np.asarray(cv2.transform(image.astype(np.float32), np.ones((1, 3))), np.float32)
+    index = green / np.maximum(total, np.float32(DARKEST_SUM))
+    return np.asarray(np.clip(index, 0, 1) * np.float32(255) + np.float32(0.5), np.uint8)
+
+
+STRONGEST_STAIN = 0.2
+"""The amount of hematoxylin, as scikit-image's ``rgb2hed`` counts it, that is 255; dark nuclei have about 0.1."""
+_HEMATOXYLIN = np.linalg.inv(np.array([[0.65, 0.70, 0.29], [0.07, 0.99, 0.11], [0.27, 0.57, 0.78]]))[:, 0]
+_DENSITY = np.log(np.maximum(np.arange(256) / 255, 1e-6)) / np.log(1e-6)
+_STAIN_TABLES = (_DENSITY * _HEMATOXYLIN[:, None] * 255 / STRONGEST_STAIN).astype(np.float32)
+
+
+def to_hematoxylin(image: RGBImage) -> GrayImage:
+    """Measure the blue stain of nuclei, apart from eosin and DAB, in a photo of stained tissue.
+
+    Source: A. C. Ruifrok, D. A. Johnston, Anal. Quant. Cytol. Histol. 23(4), 2001.
+
+    Parameters
+    ----------
+    image : uint8 (H, W, 3)
+
+    Returns
+    -------
+    uint8 (H, W)
+        0 none, 255 from `STRONGEST_STAIN` up.
+    """
+    stain = _STAIN_TABLES[0][image[:, :, 0]] + _STAIN_TABLES[1][image[:, :, 1]] + _STAIN_TABLES[2][image[:, :, 2]]
+    return np.asarray(np.clip(stain, 0, 255) + np.float32(0.5), np.uint8)
+
+
 CHANNELS: Mapping[str, Channel] = MappingProxyType(
     {
         "gray": to_gray,
@@ -63,12 +112,16 @@ CHANNELS: Mapping[str, Channel] = MappingProxyType(
         "lightness": _plane(cv2.COLOR_RGB2LAB, 0),
         "a": _plane(cv2.COLOR_RGB2LAB, 1),
         "b": _plane(cv2.COLOR_RGB2LAB, 2),
+        "excess_green": to_excess_green,
+        "hematoxylin": to_hematoxylin,
     }
 )
 """Every channel by name: uint8 (H, W, 3) to uint8 (H, W). Hue runs once around from 0 to 255; a and b are 128 at gray.
 
 A new channel is one entry here.
 """
+INDICES = ("excess_green", "hematoxylin")
+"""Channels that measure a thing, so that objects are where they are high."""
 
 
 def to_lab(colors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -51,6 +51,15 @@ def test_default_on_nuclei(shared_data: Path) -> None:
     assert np.mean([average_precision(truth, label_map) for label_map, truth in found]) > 0.62
 
 
+def test_watershed_on_nuclei(shared_data: Path) -> None:
+    found = [
+        (segment(image, method="watershed", cleanup=MANY).label_map, truth)
+        for image, truth in nuclei(shared_data / "nuclei")
+    ]
+    assert np.mean([iou(label_map > 0, truth > 0) for label_map, truth in found]) > 0.83
+    assert np.mean([average_precision(truth, label_map) for label_map, truth in found]) > 0.78
+
+
 def test_default_on_scenes(shared_data: Path) -> None:
     values = []
     for image, truths in items(shared_data, "bsds"):

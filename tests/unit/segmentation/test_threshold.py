@@ -4,15 +4,15 @@ import warnings
 
 import numpy as np
 import pytest
-from skimage import data, filters
+from skimage import color, data, filters
 
 from prebrush import segment
-from prebrush.segmentation.color import CHANNELS, is_gray
+from prebrush.segmentation.color import CHANNELS, STRONGEST_STAIN, is_gray
 from prebrush.segmentation.kernels.histogram import histogram
 from prebrush.segmentation.kernels.histogram_modes import two_modes
 from prebrush.segmentation.methods.threshold import clearest_cut, cut
 from prebrush.segmentation.thresholds import RULES, find_threshold
-from scenes import dark_cells, equal_brightness, iou, two_discs
+from scenes import crop_rows, dark_cells, equal_brightness, iou, two_discs
 
 
 def gray_images() -> list[np.ndarray]:
@@ -121,3 +121,64 @@ def test_channels(channel: str, color: tuple[int, int, int], level: int) -> None
     assert plane.shape == (2, 3)
     assert plane.dtype == np.uint8
     assert (plane == level).all()
+
+
+@pytest.mark.parametrize("polarity", ["bright", "dark"])
+def test_hysteresis_equals_scikit_image(polarity: str) -> None:
+    gray = data.coins()
+    shown = gray if polarity == "bright" else 255 - gray
+    low, high = (60, 160) if polarity == "bright" else (95, 195)
+    expected = filters.apply_hysteresis_threshold(
+        gray.astype(float), 60 if polarity == "bright" else 59.5, 159.5 + (polarity == "bright") * 0.5
+    )
+    found = segment(shown, method="threshold", algorithm="hysteresis", low=low, high=high, polarity=polarity).label_map
+    assert np.array_equal(found > 0, expected)
+
+
+def test_hysteresis_keeps_faint_ends_and_drops_faint_specks() -> None:
+    gray = np.full((40, 60), 20, np.uint8)
+    gray[10:20, 5:25], gray[10:20, 25:40], gray[30:35, 45:50] = 200, 100, 100
+    found = segment(gray, method="threshold", algorithm="hysteresis").label_map > 0
+    assert np.array_equal(found[5:25], gray[5:25] > 20)
+    assert not found[25:].any()
+
+
+def test_hematoxylin_is_scikit_images() -> None:
+    for image in (data.immunohistochemistry(), np.random.default_rng(0).integers(0, 256, (50, 60, 3), dtype=np.uint8)):
+        expected = np.clip(color.rgb2hed(image)[..., 0], 0, STRONGEST_STAIN) * 255 / STRONGEST_STAIN
+        assert np.abs(CHANNELS["hematoxylin"](image) - expected).max() <= 0.51
+
+
+def test_hematoxylin_finds_nuclei_beside_a_brown_stain() -> None:
+    truth = np.zeros((60, 90), np.int32)
+    truth[10:30, 10:30], truth[30:55, 50:80] = 1, 2
+    hed = np.zeros((60, 90, 3))
+    hed[truth == 1, 0], hed[truth == 2, 2] = 0.12, 0.12
+    image = (color.hed2rgb(hed) * 255 + np.random.default_rng(0).normal(0, 4, (60, 90, 3))).clip(0, 255)
+    found = segment(image.astype(np.uint8), method="threshold", channel="hematoxylin").label_map > 0
+    assert iou(found, truth == 1) > 0.95
+
+
+def test_excess_green_is_its_definition() -> None:
+    image = np.random.default_rng(0).integers(40, 256, (50, 60, 3), dtype=np.uint8)
+    red, green, blue = np.moveaxis(image / image.sum(axis=2, keepdims=True), 2, 0)
+    expected = np.clip(2 * green - red - blue, 0, 1) * 255
+    assert np.abs(CHANNELS["excess_green"](image) - expected).max() <= 0.51
+
+
+def test_excess_green_finds_crops_in_light_and_shade() -> None:
+    scene = crop_rows()
+    found = segment(scene.image, method="threshold", channel="excess_green").label_map > 0
+    assert iou(found, scene.truth > 0) > 0.9
+    assert (
+        iou(found, scene.truth > 0)
+        > iou(segment(scene.image, method="threshold", channel="gray").label_map > 0, scene.truth > 0) + 0.2
+    )
+
+
+def test_plants_that_fill_the_field_are_still_the_objects() -> None:
+    image = np.full((40, 40, 3), (70, 130, 50), np.uint8)
+    image[15:25, 15:25] = (120, 95, 75)
+    found = segment(image, method="threshold", channel="excess_green").label_map
+    assert found[0, 0] == 1
+    assert found[20, 20] == 0

@@ -1,5 +1,6 @@
 """Thresholding: one cut through one channel splits objects from their background."""
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Literal
 
@@ -7,10 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from prebrush.datatypes import GrayImage, LabelMap, Mask, Prompt, RGBImage
-from prebrush.segmentation.color import CHANNELS, is_gray
+from prebrush.segmentation.color import CHANNELS, INDICES, is_gray
 from prebrush.segmentation.filters import blur
+from prebrush.segmentation.kernels.components import connected_components
 from prebrush.segmentation.kernels.histogram import histogram
 from prebrush.segmentation.method import Method, param
+from prebrush.segmentation.multilevel import find_thresholds
 from prebrush.segmentation.thresholds import RULES, find_threshold
 
 AUTOMATIC_CHANNELS = ("gray", "value", "saturation", "a", "b")
@@ -21,10 +24,16 @@ AUTOMATIC_CHANNELS = ("gray", "value", "saturation", "a", "b")
 class Params:
     """Knobs."""
 
-    algorithm: str = param("otsu", choices=(*RULES, "manual"), help="Rule that finds the threshold.")
+    algorithm: str = param("otsu", choices=(*RULES, "manual", "hysteresis"), help="Rule that finds the threshold.")
     channel: str = param("auto", choices=("auto", *CHANNELS), help="What is cut; auto takes the clearest channel.")
     polarity: str = param("auto", choices=("auto", "bright", "dark"), help="Which side of the cut the objects are on.")
     value: float = param(128.0, low=0, high=255, help="The threshold of the manual algorithm; bright is above it.")
+    low: float = param(
+        -1.0, low=-1, high=255, help="Lower threshold of hysteresis; -1 takes the lower one between three classes."
+    )
+    high: float = param(
+        -1.0, low=-1, high=255, help="Upper threshold of hysteresis; -1 takes the upper one between three classes."
+    )
     sigma: float = param(0.0, low=0, high=50, unit="px", help="Blur before the cut; 0 is none.")
 
 
@@ -112,11 +121,49 @@ def clearest_cut(image: RGBImage, algorithm: str, value: float, sigma: float) ->
     return best, cuts[best]
 
 
+def cut_channel(
+    image: RGBImage, channel: str, algorithm: str, polarity: str, sigma: float, value: float = 128.0
+) -> tuple[GrayImage, Cut]:
+    """Cut the channel that is asked for, with the objects on the side that is asked for.
+
+    Parameters
+    ----------
+    image : uint8 (H, W, 3)
+    channel : str
+        A key of `CHANNELS`, or ``auto``.
+    algorithm : str
+        A key of `RULES`, or ``manual``.
+    polarity : str
+        ``bright``, ``dark`` or ``auto``, which is bright for `INDICES`.
+    sigma : float
+        Blur before the cut, in pixels.
+    value : float
+        The threshold of ``manual``.
+
+    Returns
+    -------
+    gray : uint8 (H, W)
+        The blurred channel.
+    Cut
+    """
+    name = clearest_cut(image, algorithm, value, sigma)[0] if channel == "auto" else channel
+    gray = blur(CHANNELS[name](image), sigma)
+    found = cut(gray, algorithm, value)
+    if polarity == "bright" or (polarity == "auto" and name in INDICES):
+        found = dataclasses.replace(found, polarity="bright")
+    elif polarity == "dark":
+        found = dataclasses.replace(found, polarity="dark")
+    return gray, found
+
+
 def segment(image: RGBImage, params: Params, prompt: Prompt) -> LabelMap:
     """Split objects from background at one threshold.
 
     Thresholds are those of scikit-image for 8-bit images. The automatic channel and polarity look for objects on a
-    background that fills most of the frame and of its edge; see `cut`.
+    background that fills most of the frame and of its edge; see `cut`. On the channels that measure a thing, such as
+    ``excess_green``, objects are what is high. ``hysteresis`` has two thresholds: objects are the connected pieces
+    above the lower one that reach above the upper one somewhere; dark ones lie below the upper one and reach below the
+    lower one.
 
     Parameters
     ----------
@@ -148,14 +195,25 @@ def segment(image: RGBImage, params: Params, prompt: Prompt) -> LabelMap:
     [[0, 0, 0, 0], [0, 1, 1, 0], [0, 1, 1, 0], [0, 0, 0, 0]]
     """
     del prompt
-    if params.channel == "auto":
-        _, found = clearest_cut(image, params.algorithm, params.value, params.sigma)
-    else:
-        found = cut(blur(CHANNELS[params.channel](image), params.sigma), params.algorithm, params.value)
-    if found.bright.all() or not found.bright.any():
-        return np.zeros(image.shape[:2], np.int32)
-    objects = found.objects if params.polarity in ("auto", found.polarity) else ~found.objects
-    return objects.astype(np.int32)
+    rule = "otsu" if params.algorithm == "hysteresis" else params.algorithm
+    gray, found = cut_channel(image, params.channel, rule, params.polarity, params.sigma, params.value)
+    if gray.min() == gray.max():
+        return np.zeros(gray.shape, np.int32)
+    hysteresis = params.algorithm == "hysteresis"
+    objects = _above_both(gray, params.low, params.high, found.polarity) if hysteresis else found.objects
+    return np.zeros(gray.shape, np.int32) if objects.all() else objects.astype(np.int32)
+
+
+def _above_both(gray: GrayImage, low: float, high: float, polarity: Literal["bright", "dark"]) -> Mask:
+    """Take what is above the lower threshold and connected to what is above the upper one; for dark objects below."""
+    levels, _ = find_thresholds(histogram(gray), 3)
+    low = low if low >= 0 else levels[0]
+    high = max(low, high if high >= 0 else levels[-1])
+    sure, likely = (gray > high, gray > low) if polarity == "bright" else (gray <= low, gray <= high)
+    pieces, origin = connected_components(likely.astype(np.int32), diagonal=False)
+    reached = np.zeros(origin.size, np.bool_)
+    reached[pieces[sure]] = True
+    return np.asarray(reached[pieces] & likely, np.bool_)
 
 
 METHOD = Method(segment, Params, version=1, class_name="foreground")

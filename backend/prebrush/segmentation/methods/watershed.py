@@ -1,0 +1,187 @@
+"""Watershed: touching objects are parted at their necks, or regions along the ridges of the colour gradient."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from prebrush.datatypes import GrayImage, LabelMap, Mask, Prompt, RGBImage
+from prebrush.segmentation.color import CHANNELS
+from prebrush.segmentation.filters import blur
+from prebrush.segmentation.kernels.basins import merge_basins
+from prebrush.segmentation.kernels.components import areas_of, connected_components
+from prebrush.segmentation.kernels.flooding import flood
+from prebrush.segmentation.markers import OBJECT, draw_markers
+from prebrush.segmentation.method import Method, param
+from prebrush.segmentation.methods.threshold import cut, cut_channel
+from prebrush.segmentation.thresholds import RULES
+
+EDGE_LEVEL = 0.45
+"""Where an object's edge is, from the level around it (0) to its own (1): a little outside the middle of the slope."""
+REACH = 0.8
+"""How far around an object its surroundings are measured, in typical radii of the objects."""
+NESTED_SHARE = 0.04
+"""Width of nested objects at most, as a share of the image's shorter side."""
+NESTED_GAIN = 1.4
+"""How much clearer the cut between nested objects and all else must be; without such objects it is hardly clearer."""
+GRADIENT_STEPS = 16
+"""Levels of the gradient's relief for each grey level."""
+
+
+@dataclass(frozen=True, slots=True)
+class Params:
+    """Knobs."""
+
+    markers: str = param(
+        "distance", choices=("distance", "gradient"), help="Where the water starts if nothing is marked."
+    )
+    neck: float = param(
+        0.88, low=0, high=1, help="Objects part where their neck is narrower than this share of the narrower one."
+    )
+    depth: float = param(6.0, low=0, high=255, help="Grey levels by which a ridge of the gradient parts two regions.")
+    compactness: float = param(0.0, low=0, high=1000, help="Higher makes segments of more even size; 0 is plain.")
+    algorithm: str = param("otsu", choices=tuple(RULES), help="Rule that finds the objects' threshold.")
+    channel: str = param("auto", choices=("auto", *CHANNELS), help="What is cut; auto takes the clearest channel.")
+    polarity: str = param("auto", choices=("auto", "bright", "dark"), help="Which side of the cut the objects are on.")
+    local: bool = param(True, help="Find each object's edge between its own level and that around it.")
+    nested: bool = param(True, help="Cut small objects out of larger things where those are far clearer.")
+    sigma: float = param(1.0, low=0, high=50, unit="px", help="Blur before anything is measured; 0 is none.")
+
+
+def segment(image: RGBImage, params: Params, prompt: Prompt) -> LabelMap:
+    """Flood the image from markers; each segment is what the water of one marker reaches first.
+
+    With ``distance`` markers, objects are found by one threshold, as `threshold` does, and each is given its own: its
+    edge is where the channel is about midway between the object and what lies around it, so that dim objects beside
+    bright ones keep their size. Small objects within larger things of the same polarity, such as nuclei in grey cells,
+    are cut out of those. Then the distance to the background is flooded from its peaks, and what is parted by a
+    neck that is hardly a neck is joined again. With ``gradient`` markers the whole image is divided into regions along
+    the ridges of the colour gradient, from all its minima; regions that only a low ridge parts are joined.
+
+    Parameters
+    ----------
+    image : uint8 (H, W, 3)
+        RGB, read-only.
+    params : Params
+        ``compactness`` is counted per pixel of distance from the marker: in pixels of the distance transform, or in
+        grey levels of the gradient. ``neck`` and the knobs from ``algorithm`` to ``nested`` serve ``distance`` markers,
+        ``depth`` serves ``gradient``.
+    prompt : Prompt
+        Marks of one object; see `draw_markers`. It is flooded on the gradient against the background's marks.
+
+    Returns
+    -------
+    int32 (H, W)
+        1..n objects, 0 background; every pixel is in a region with ``gradient`` markers, and the object is 1 with a
+        prompt. All 0 on a flat image with ``distance`` markers.
+
+    Notes
+    -----
+    Cost: linear in pixels, about 0.2 s a megapixel. Fails on objects that overlap without a neck, such as a long row of
+    cells, and on nested objects that are large or faint.
+
+    Sources: S. Beucher, C. Lantuejoul, Int. Workshop on Image Processing, 1979; L. Vincent, P. Soille, IEEE TPAMI
+    13(6), 1991, doi:10.1109/34.87344; P. Neubert, P. Protzel, ICPR 2014, doi:10.1109/ICPR.2014.181 (compactness).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rows, cols = np.mgrid[:20, :40]
+    >>> discs = ((rows - 10) ** 2 + (cols - 13) ** 2 < 64) | ((rows - 10) ** 2 + (cols - 27) ** 2 < 64)
+    >>> image = np.where(discs[..., None], 200, 20).astype(np.uint8).repeat(3, axis=2)
+    >>> segment(image, Params(), Prompt())[10, [2, 13, 27]].tolist()
+    [0, 1, 2]
+    """
+    if prompt:
+        markers = draw_markers(prompt, *image.shape[:2])
+        relief = _gradient(image, params.sigma)
+        flooded = flood(relief, markers, markers >= 0, params.compactness * GRADIENT_STEPS)
+        return np.asarray(flooded == OBJECT, np.int32)
+    if params.markers == "gradient":
+        relief = _gradient(image, params.sigma)
+        return _flood_peaks(
+            65535 - relief, np.ones(relief.shape, np.bool_), 1.0, params.depth * GRADIENT_STEPS,
+            params.compactness * GRADIENT_STEPS,
+        )  # fmt: skip
+    bright, objects = _objects(image, params)
+    if objects.all() or not objects.any():
+        return np.zeros(image.shape[:2], np.int32)
+    if params.local:
+        objects = _cut_locally(bright, objects, params.neck)
+    return _part(objects, params.neck, params.compactness)
+
+
+def _gradient(image: RGBImage, sigma: float) -> npt.NDArray[np.uint16]:
+    """Length of the colour gradient in Lab, in `GRADIENT_STEPS` of a grey level."""
+    lab = blur(np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2LAB), np.uint8).astype(np.float32), sigma)
+    squared = np.zeros(image.shape[:2], np.float32)
+    for way in ((1, 0), (0, 1)):
+        # the filter's weights sum to 8: the slope from pixel to pixel
+        slope = cv2.Sobel(lab, cv2.CV_32F, *way, scale=0.125, borderType=cv2.BORDER_REPLICATE)
+        squared += (slope**2).sum(axis=2)
+    return np.asarray(np.sqrt(squared) * GRADIENT_STEPS, np.uint16)
+
+
+def _objects(image: RGBImage, params: Params) -> tuple[GrayImage, Mask]:
+    """Return the channel that is cut, objects bright, and the objects."""
+    gray, found = cut_channel(image, params.channel, params.algorithm, params.polarity, params.sigma)
+    bright = gray if found.polarity == "bright" else 255 - gray
+    if params.nested:
+        width = max(3, round(NESTED_SHARE * min(bright.shape))) | 1
+        # what is left of the channel where a square of that width does not fit below it
+        inner = np.asarray(cv2.morphologyEx(bright, cv2.MORPH_TOPHAT, np.ones((width, width), np.uint8)), np.uint8)
+        found_inner = cut(inner, params.algorithm)
+        if found_inner.polarity == "bright" and found_inner.clarity > NESTED_GAIN * found.clarity:
+            return inner, found_inner.bright
+    return bright, found.objects
+
+
+def _cut_locally(bright: GrayImage, objects: Mask, neck: float) -> Mask:
+    """Cut each object and what is around it at a level of its own."""
+    label_map = _part(objects, neck)
+    count = int(label_map.max())
+    radius = float(np.sqrt(np.median(areas_of(label_map, count)[1:]) / np.pi))
+    distance = cv2.distanceTransform((~objects).astype(np.uint8), cv2.DIST_L2, 5)
+    near = distance <= max(3.0, REACH * radius)
+    zones = flood(np.minimum(distance * 16, 65535).astype(np.uint16), label_map, near, diagonal=True)
+    own, around = _means(bright, zones * objects, count), _means(bright, zones * ~objects, count)
+    level = around + EDGE_LEVEL * (own - around)
+    return (zones > 0) & (bright > level.astype(np.float32)[zones])
+
+
+def _means(gray: GrayImage, label_map: LabelMap, count: int) -> npt.NDArray[np.float64]:
+    """Mean of each number, 0 where it has no pixels: float64 (count + 1,)."""
+    flat = label_map.ravel()
+    sums = np.bincount(flat, weights=gray.ravel(), minlength=count + 1)
+    return np.asarray(sums / np.maximum(np.bincount(flat, minlength=count + 1), 1), np.float64)
+
+
+def _part(objects: Mask, neck: float, compactness: float = 0.0) -> LabelMap:
+    """Part objects at their necks, by the watershed of the distance to the background."""
+    distance = cv2.distanceTransform(objects.astype(np.uint8), cv2.DIST_L2, 5)
+    # smoothed, because the steps of a rough outline make peaks of their own
+    distance = blur(np.asarray(distance, np.float32), 1.0) * objects
+    scale = 65535 / max(1.0, float(distance.max()))
+    return _flood_peaks((distance * scale).astype(np.uint16), objects, neck, 0.0, compactness * scale)
+
+
+def _flood_peaks(
+    heights: npt.NDArray[np.uint16], mask: Mask, neck: float, depth: float, compactness: float
+) -> LabelMap:
+    """Flood from all peaks downhill, join what is hardly parted, and with a compactness flood again from what is left.
+
+    A level that only seems to be a peak, because the higher pixels touch another part of it, is joined with them.
+    """
+    peaks = (np.asarray(cv2.dilate(heights, np.ones((3, 3), np.uint8))) == heights) & mask
+    markers, origin = connected_components(peaks.astype(np.int32))
+    relief = 65535 - heights
+    label_map, numbers = merge_basins(
+        flood(relief, markers, mask, diagonal=True), heights, origin.size - 1, neck, depth
+    )
+    if compactness > 0:
+        return flood(relief, numbers[markers], mask, compactness, diagonal=True)
+    return label_map
+
+
+METHOD = Method(segment, Params, version=1, prompts=("points", "boxes", "scribble"), class_name="foreground")

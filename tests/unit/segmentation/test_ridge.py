@@ -1,0 +1,169 @@
+"""Ridge filters: the responses are scikit-image's, and lines are found where they were drawn."""
+
+import cv2
+import numpy as np
+import pytest
+from skimage.filters import frangi, meijering, sato
+
+from prebrush import segment
+from prebrush.segmentation.cleanup import Cleanup
+from prebrush.segmentation.filters import blur
+from prebrush.segmentation.kernels.ridges import FILTERS, line_responses, line_supports, strength_and_length
+from prebrush.segmentation.methods.ridge import Params
+
+
+def grain(rng: np.random.Generator, shape: tuple[int, int], sigma: float) -> np.ndarray:
+    """Noise of one grain size, standard deviation 1."""
+    noise = blur(rng.normal(0, 1, shape).astype(np.float32), sigma)
+    return noise / noise.std()
+
+
+def walk(rng: np.random.Generator, shape: tuple[int, int], width: float) -> np.ndarray:
+    """Draw a wandering crack from the left or the upper side: how much of each pixel it covers, float32 (H, W)."""
+    large = np.zeros((shape[0] * 4, shape[1] * 4), np.uint8)
+    upright = rng.random() < 0.5
+    place = np.array((0.0, rng.uniform(0, shape[1])) if upright else (rng.uniform(0, shape[0]), 0.0))
+    course = (np.pi / 2 if upright else 0.0) + rng.uniform(-0.5, 0.5)
+    heading, now = course, width
+    for _ in range(2 * sum(shape)):
+        heading = course + 0.94 * (heading - course) + rng.normal(0, 0.22)
+        place = place + np.array((np.sin(heading), np.cos(heading)))
+        now = float(np.clip(now + rng.normal(0, 0.06) * width + 0.04 * (width - now), 0.5 * width, 1.8 * width))
+        center = (int((place[1] + 0.5) * 32), int((place[0] + 0.5) * 32))
+        cv2.circle(large, center, max(1, int(now * 16)), 255, -1, shift=3)
+    return cv2.resize(large, shape[::-1], interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+
+
+def cracked_ground(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rough ground with dark cracks, in some scenes under a shadow: image and truth."""
+    rng = np.random.default_rng(seed)
+    shape = (240, 320)
+    rough = rng.uniform(0.4, 1.3)
+    image = np.full(shape, rng.uniform(100, 190), np.float32)
+    for sigma, amount in ((0.0, 4), (0.8, 9), (1.6, 6), (3.2, 3), (10.0, 2.5)):
+        image += rough * amount * grain(rng, shape, sigma)
+    specks = grain(rng, shape, 1.2)
+    image += rough * 12 * (np.clip(specks - 1.8, 0, None) - np.clip(-specks - 1.8, 0, None))
+    truth = np.zeros(shape, np.bool_)
+    for _ in range(2):
+        covered = walk(rng, shape, rng.uniform(1.6, 7))
+        truth |= covered > 0.4
+        image -= rng.uniform(35, 75) * blur(covered, 0.7) * np.clip(1 + 0.35 * grain(rng, shape, 12), 0.25, 1.4)
+    if seed % 2:
+        shadow = np.zeros(shape, np.float32)
+        shadow[:, int(rng.uniform(20, 120)) : int(rng.uniform(160, 300))] = 1
+        image *= 1 - rng.uniform(0.2, 0.5) * blur(shadow, rng.uniform(1.5, 8))
+    image += rng.normal(0, 2, shape)
+    return np.repeat(image.clip(0, 255).astype(np.uint8)[:, :, None], 3, axis=2), truth
+
+
+def near(mask: np.ndarray, tolerance: float) -> np.ndarray:
+    return cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5) <= tolerance + 1e-3
+
+
+def f1(found: np.ndarray, truth: np.ndarray, tolerance: float = 2.0) -> float:
+    """Harmonic mean of precision and recall, where a miss by up to ``tolerance`` pixels counts as a hit."""
+    precision, recall = near(truth, tolerance)[found].mean(), near(found, tolerance)[truth].mean()
+    return float(2 * precision * recall / (precision + recall))
+
+
+SCENES = [cracked_ground(seed) for seed in range(10)]
+
+
+def test_cracks_with_defaults() -> None:
+    values = [f1(segment(image, method="ridge").label_map > 0, truth) for image, truth in SCENES]
+    assert np.mean(values) > 0.87
+    cleaned = [f1(segment(image, method="ridge", cleanup=Cleanup()).label_map > 0, truth) for image, truth in SCENES]
+    assert np.mean(cleaned) > 0.85
+
+
+def test_better_than_an_adaptive_threshold() -> None:
+    # the best of its settings on these very scenes, without its small pieces
+    rivals = []
+    for image, truth in SCENES:
+        mask = cv2.adaptiveThreshold(image[:, :, 0], 1, cv2.ADAPTIVE_THRESH_GAUSSIAN_C, cv2.THRESH_BINARY_INV, 51, 15)
+        _, pieces, table, _ = cv2.connectedComponentsWithStats(mask)
+        rivals.append(f1((table[:, 4] >= 100)[pieces] & (pieces > 0), truth))
+    ours = [f1(segment(image, method="ridge").label_map > 0, truth) for image, truth in SCENES]
+    assert np.mean(ours) > np.mean(rivals) + 0.03
+
+
+def test_bright_lines_by_themselves() -> None:
+    rng = np.random.default_rng(3)
+    covered = walk(rng, (200, 260), 4.0)
+    image = 60 + 90 * blur(covered, 1.0) + 8 * grain(rng, (200, 260), 1.0)
+    image = image.clip(0, 255).astype(np.uint8)
+    found = segment(image, method="ridge").label_map > 0
+    assert f1(found, covered > 0.4) > 0.9
+    assert np.array_equal(found, segment(image, method="ridge", polarity="bright").label_map > 0)
+    assert f1(segment(255 - image, method="ridge").label_map > 0, covered > 0.4) > 0.9
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_grain_alone_has_no_lines(seed: int) -> None:
+    image = 128 + 15 * grain(np.random.default_rng(seed), (200, 300), 1.0)
+    assert not segment(image.clip(0, 255).astype(np.uint8), method="ridge").label_map.any()
+
+
+def test_a_shadow_s_edge_is_no_line() -> None:
+    image = 160 + 4 * grain(np.random.default_rng(0), (120, 160), 1.0)
+    image[:, 80:] *= 0.6
+    assert not segment(image.clip(0, 255).astype(np.uint8), method="ridge").label_map.any()
+
+
+@pytest.mark.parametrize("filter_name", FILTERS)
+def test_responses_are_those_of_scikit_image(filter_name: str) -> None:
+    gray = SCENES[0][0][:, :, 0].astype(np.float32) / 255
+    sigmas = [2.0, 3.0, 4.5]
+    # two differences of pixels smooth as well: the variance that they add is taken off
+    blurred = [blur(gray, (sigma**2 - 1 / 6) ** 0.5) for sigma in sigmas]
+    ours = line_responses(blurred, sigmas, filter_name, two_sided=False)
+    theirs = {"sato": sato, "frangi": frangi, "meijering": meijering}[filter_name]
+    inner = (slice(20, -20), slice(20, -20))
+    for response, black in zip(ours, (True, False), strict=True):
+        wanted = theirs(gray, sigmas=sigmas, black_ridges=black)
+        # Meijering's scales each width by its largest value, which may lie at the border; so does Frangi's, once
+        assert np.corrcoef(response[inner].ravel(), wanted[inner].ravel())[0, 1] > {"meijering": 0.96}.get(
+            filter_name, 0.99
+        )
+        if filter_name == "sato":
+            assert np.abs(response[inner] - wanted[inner]).max() < 0.12 * wanted.max()
+
+
+@pytest.mark.parametrize("filter_name", FILTERS)
+def test_every_filter_finds_clear_cracks(filter_name: str) -> None:
+    rng = np.random.default_rng(5)
+    covered = walk(rng, (200, 260), 4.0)
+    image = (170 - 90 * blur(covered, 0.7) + 6 * grain(rng, (200, 260), 1.0)).clip(0, 255).astype(np.uint8)
+    assert f1(segment(image, method="ridge", filter=filter_name).label_map > 0, covered > 0.4) > 0.85
+
+
+def plain_supports(response: np.ndarray, low: float) -> np.ndarray:
+    supports = np.zeros_like(response)
+    for row, col in np.argwhere(response > low):
+        for angle in np.pi * np.arange(12) / 12:
+            steps = np.arange(-4, 5)
+            rows = (row + np.rint(np.sin(angle) * steps)).astype(int).clip(0, response.shape[0] - 1)
+            cols = (col + np.rint(np.cos(angle) * steps)).astype(int).clip(0, response.shape[1] - 1)
+            supports[row, col] = max(supports[row, col], response[rows, cols].mean())
+    return supports
+
+
+def test_supports_equal_the_plain_twin() -> None:
+    response = np.random.default_rng(2).random((17, 23)).astype(np.float32)
+    assert np.allclose(line_supports(response, 0.5), plain_supports(response, 0.5), atol=1e-5)
+
+
+def test_strength_and_length() -> None:
+    pieces = np.array([[1, 1, 0, 0], [0, 1, 0, 2], [0, 0, 0, 2]], np.int32)
+    supports = np.arange(12, dtype=np.float32).reshape(3, 4)
+    strength, length = strength_and_length(pieces, supports, 2)
+    assert strength.tolist() == [0, 5, 11]
+    assert length == pytest.approx([0, 8**0.5, 5**0.5])
+
+
+def test_one_width_and_widths_the_wrong_way_round() -> None:
+    image, _ = SCENES[0]
+    one = segment(image, method="ridge", sigma_min=3.0, sigma_max=3.0).label_map
+    assert np.array_equal(one, segment(image, method="ridge", sigma_min=3.0, sigma_max=1.0).label_map)
+    assert Params().sigma_max > Params().sigma_min
