@@ -1,6 +1,8 @@
 """What is kept under one key must be one thing: repeated images, every field of a control, versions of what is used."""
 
 import dataclasses
+import inspect
+import re
 
 import pytest
 
@@ -60,9 +62,13 @@ def test_every_field_of_a_control_changes_the_version(name):
 
 
 def test_a_method_stands_for_the_versions_of_those_it_uses():
-    assert set(versions_of(METHODS["auto"])) == {"auto", "threshold", "felzenszwalb"}
-    for method in METHODS.values():
-        assert set(method.uses) <= set(METHODS)
+    assert {"auto", "threshold", "watershed", "region_merging", "felzenszwalb"} <= set(versions_of(METHODS["auto"]))
+    for name, method in METHODS.items():
+        source = inspect.getsource(inspect.getmodule(method.function))
+        imported = set(re.findall(r"methods\.(\w+) import", source))
+        for names in re.findall(r"segmentation\.methods import ([\w, ]+)", source):
+            imported |= set(names.split(", "))
+        assert set(method.uses) == imported, name
 
 
 def test_a_wrong_rule_is_told_and_not_found_out_task_by_task(client):

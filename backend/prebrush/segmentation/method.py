@@ -3,6 +3,7 @@
 import dataclasses
 import difflib
 import math
+import reprlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar, cast, get_type_hints
@@ -62,10 +63,13 @@ class Knob:
         return noun + unit
 
 
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = 80
+
+
 def show(value: object) -> str:
     """Write a value of somebody else's for a message, cut short: it may have megabytes."""
-    text = repr(value[:80]) if isinstance(value, str) else repr(value) if isinstance(value, int | float) else ""
-    return text[:100] or f"a value of type {type(value).__name__}"
+    return _SHORT.repr(value)
 
 
 def _convert(value: object, kind: type) -> Any:

@@ -20,7 +20,7 @@ def test_objects_on_an_even_background_are_cut_out(scene) -> None:
 @pytest.mark.parametrize("photo", ["astronaut", "coffee", "chelsea"])
 def test_photographs_are_divided_into_regions(photo: str) -> None:
     choice = choose(getattr(data, photo)())
-    assert choice.method == "felzenszwalb"
+    assert choice.method == "region_merging"
     assert "%" in choice.reason
 
 

@@ -116,4 +116,4 @@ def segment(image: RGBImage, params: Params, prompt: Prompt) -> LabelMap:
     return (dark < threshold).astype(np.int32)
 
 
-METHOD = Method(segment, Params, version=1, class_name="foreground")
+METHOD = Method(segment, Params, version=1, class_name="foreground", uses=("threshold",))

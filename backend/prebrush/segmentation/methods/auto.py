@@ -1,4 +1,4 @@
-"""Automatic choice: objects on an even background are cut out, any other scene is divided into regions."""
+"""Automatic choice: objects on an even background are cut out, crowds of them parted, other scenes divided."""
 
 from dataclasses import dataclass
 from typing import TypeVar
@@ -11,7 +11,7 @@ from prebrush.datatypes import LabelMap, Mask, Prompt, RGBImage
 from prebrush.segmentation.filters import blur
 from prebrush.segmentation.kernels.components import replace_numbers
 from prebrush.segmentation.method import Method
-from prebrush.segmentation.methods import felzenszwalb, threshold
+from prebrush.segmentation.methods import region_merging, threshold, watershed
 
 T = TypeVar("T", np.uint8, np.bool_)
 
@@ -21,8 +21,10 @@ EVEN_SPREAD = 0.45
 """Most that the background may vary, as a share of its colour distance to the objects."""
 NEAR = 16.0
 """Colour distance, in 8-bit Lab units, that is near."""
-LEAST_SEGMENT = 0.001
-"""Smallest region of a scene, as a share of the image."""
+CROWD = 8
+"""Objects from which on touching ones are parted. Of a few, each has a shape of its own, lobes and limbs included."""
+LEAST_OBJECT = 0.1
+"""Smallest object that is counted, as a share of the largest."""
 SIDES = 3
 """A region along this many sides of the frame is the surroundings of a scene's objects, not one of them."""
 SIDE_SHARE = 0.2
@@ -41,19 +43,19 @@ class Choice:
     Attributes
     ----------
     method : str
-        ``threshold`` or ``felzenszwalb``.
-    params : threshold.Params or felzenszwalb.Params
+        ``threshold``, ``watershed`` or ``region_merging``.
+    params : threshold.Params, watershed.Params or region_merging.Params
     reason : str
         One sentence with the figures that decided.
     """
 
     method: str
-    params: threshold.Params | felzenszwalb.Params
+    params: threshold.Params | watershed.Params | region_merging.Params
     reason: str
 
 
 def choose(image: RGBImage) -> Choice:
-    """Choose method and knobs by how even the background is.
+    """Choose method and knobs by how even the background is, and by how many objects lie on it.
 
     Parameters
     ----------
@@ -70,10 +72,19 @@ def choose(image: RGBImage) -> Choice:
     spread = _spread_of_background(lab, cut.objects)
     figures = f"{share:.0%} of the image is near one colour, the rest of the background varies by {spread:.2f}"
     if share >= EVEN_SHARE and spread <= EVEN_SPREAD:
-        knobs = threshold.Params(algorithm="otsu", channel=channel, polarity=cut.polarity, sigma=1.0)
-        return Choice("threshold", knobs, f"objects on an even background: {figures}")
-    least = max(1, round(LEAST_SEGMENT * lab.shape[0] * lab.shape[1]))
-    return Choice("felzenszwalb", felzenszwalb.Params(min_size=least), f"a scene without an even background: {figures}")
+        count = _count_objects(cut.objects)
+        if count < CROWD:
+            single = threshold.Params(algorithm="otsu", channel=channel, polarity=cut.polarity, sigma=1.0)
+            return Choice("threshold", single, f"{count} objects on an even background: {figures}")
+        crowd = watershed.Params(channel=channel, polarity=cut.polarity)
+        return Choice("watershed", crowd, f"a crowd of {count} objects on an even background: {figures}")
+    return Choice("region_merging", region_merging.Params(), f"a scene without an even background: {figures}")
+
+
+def _count_objects(objects: Mask) -> int:
+    """Count the connected objects that are of a size with the largest: the others are crumbs of it, or specks."""
+    sizes = cv2.connectedComponentsWithStats(objects.view(np.uint8))[2][1:, cv2.CC_STAT_AREA]
+    return int((sizes >= max(4, LEAST_OBJECT * int(sizes.max(initial=0)))).sum())
 
 
 def _share_of_commonest(lab: RGBImage) -> float:
@@ -117,21 +128,23 @@ def segment(image: RGBImage, params: Params, prompt: Prompt) -> LabelMap:
     Returns
     -------
     int32 (H, W)
-        Objects 1 on background 0, as `threshold` gives them, or regions 1..n, as `felzenszwalb` does, on what
-        surrounds them on three sides or more; all 0 on a flat image.
+        Objects 1..n on background 0, as `threshold` or `watershed` gives them, or regions 1..n of `region_merging` on
+        what surrounds them on three sides or more; all 0 on a flat image.
 
     Notes
     -----
     Cost: that of the chosen method and about 15 ms a megapixel. Fails where objects on an even background differ from
     it in texture alone, and where what is wanted is an object within an object, such as a nucleus in a pale cell.
     """
-    del params
+    del params, prompt
     if (image == image[0, 0]).all():
         return np.zeros(image.shape[:2], np.int32)
     choice = choose(image)
     if isinstance(choice.params, threshold.Params):
-        return threshold.segment(image, choice.params, prompt)
-    return _drop_surroundings(felzenszwalb.segment(image, choice.params, prompt))
+        return threshold.segment(image, choice.params, Prompt())
+    if isinstance(choice.params, watershed.Params):
+        return watershed.segment(image, choice.params, Prompt())
+    return _drop_surroundings(region_merging.segment(image, choice.params, Prompt()))
 
 
 def _drop_surroundings(label_map: LabelMap) -> LabelMap:
@@ -151,4 +164,4 @@ def _drop_surroundings(label_map: LabelMap) -> LabelMap:
     return replace_numbers(label_map, (np.cumsum(kept) * kept).astype(np.int32))
 
 
-METHOD = Method(segment, Params, version=1, class_name="foreground", uses=("threshold", "felzenszwalb"))
+METHOD = Method(segment, Params, version=1, class_name="foreground", uses=("threshold", "watershed", "region_merging"))

@@ -97,4 +97,4 @@ def _start(image: RGBImage, init: str, prompt: Prompt) -> Mask:
     return clearest_cut(image, "otsu", 128.0, 1.0)[1].objects
 
 
-METHOD = Method(segment, Params, version=1, prompts=("boxes",), class_name="foreground")
+METHOD = Method(segment, Params, version=1, prompts=("boxes",), class_name="foreground", uses=("threshold",))

@@ -124,4 +124,4 @@ def _start(image: RGBImage, balloon: float, prompt: Prompt) -> tuple[Mask, float
     return start > 0, balloon
 
 
-METHOD = Method(segment, Params, version=1, prompts=("points", "boxes"), class_name="foreground")
+METHOD = Method(segment, Params, version=1, prompts=("points", "boxes"), class_name="foreground", uses=("threshold",))

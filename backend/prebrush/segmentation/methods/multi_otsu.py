@@ -85,4 +85,4 @@ def _classes_by_brightness(plane: GrayImage, thresholds: npt.NDArray[np.int64], 
     return label_map
 
 
-METHOD = Method(segment, Params, version=1, class_name="class-{}")
+METHOD = Method(segment, Params, version=1, class_name="class-{}", uses=("threshold",))

@@ -230,4 +230,4 @@ def _where_to_stop(costs: npt.NDArray[np.float64], n_regions: int) -> int:
     return int(before[too_dear.argmax()]) if too_dear.any() else 1
 
 
-METHOD = Method(segment, Params, version=1)
+METHOD = Method(segment, Params, version=1, uses=("felzenszwalb",))

@@ -184,4 +184,6 @@ def _flood_peaks(
     return label_map
 
 
-METHOD = Method(segment, Params, version=1, prompts=("points", "boxes", "scribble"), class_name="foreground")
+METHOD = Method(
+    segment, Params, version=1, prompts=("points", "boxes", "scribble"), class_name="foreground", uses=("threshold",)
+)
