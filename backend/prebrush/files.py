@@ -1,4 +1,4 @@
-"""Image files in, overlay, label map and prediction out: what `prebrush segment` does for each file."""
+"""Image files in; overlay, label map and prediction out: what `prebrush segment` does for each file."""
 
 from pathlib import Path
 from typing import Any
@@ -6,8 +6,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from prebrush.datatypes import Control, Label, LabelMap, Prediction, Prompt, Region, Segments
-from prebrush.errors import ImageNotFound, ImageTooLarge, PrebrushError
+from prebrush.datatypes import Control, Label, LabelMap, Prediction, Prompt, Region, RGBImage, Segments
+from prebrush.errors import ImageError, ImageNotFound, ImageTooLarge, PrebrushError
 from prebrush.images import decode_image
 from prebrush.labelstudio.result import encode_entry, encode_prediction, stable_id
 from prebrush.naming import LabelRule, name_segments
@@ -38,7 +38,7 @@ def segment_file(
     PrebrushError
         The folder cannot be written.
     """
-    pixels = decode_image(_read(path, settings.images.max_bytes), image_limits(settings))
+    pixels = load_image(path, settings)
     segments = compute_segments(pixels, recipe, prompt)
     control = Control("label", "image", "BrushLabels", "image", labels=tuple(Label(name) for name in labels))
     names = tuple(name or "" for name in name_segments(segments, pixels, control.labels, LabelRule()))
@@ -57,6 +57,21 @@ def segment_file(
     facts: dict[str, Any] = {"image": str(path), "width": width, "height": height, "method": recipe.method.name}
     facts["segments"] = len(segments)
     return {**facts, **{kind.partition(".")[0]: str(target) for kind, target in targets.items()}}
+
+
+def load_image(path: Path, settings: Settings) -> RGBImage:
+    """Read an image file: uint8 (H, W, 3), RGB, upright.
+
+    Raises
+    ------
+    ImageError
+        It cannot be read as an image, or is over a limit; the message names it.
+    """
+    body = _read(path, settings.images.max_bytes)
+    try:
+        return decode_image(body, image_limits(settings))
+    except ImageError as error:
+        raise type(error)(f"{path}: {error}") from error
 
 
 def _read(path: Path, max_bytes: int) -> bytes:

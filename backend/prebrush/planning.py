@@ -16,7 +16,7 @@ from prebrush.datatypes import Control, Label
 from prebrush.errors import InvalidLabelConfig, InvalidParams
 from prebrush.labelstudio.config import LabelConfig
 from prebrush.naming import LabelRule, wanted_classes
-from prebrush.segmentation import DEFAULT_METHOD, get_method
+from prebrush.segmentation import DEFAULT_METHOD, METHODS, get_method
 from prebrush.segmentation.cleanup import Cleanup
 from prebrush.segmentation.method import Method, knobs_of, parse_knobs
 from prebrush.segmentation.pipeline import PIPELINE_VERSION
@@ -146,6 +146,22 @@ def build_recipe(choice: Mapping[str, Any], owner: str = "the choice", labels: S
         A setting does not fit; the message names it.
     """
     return _resolve([check_choice(owner, choice)], owner, labels)
+
+
+def choose_methods(names: str | None) -> tuple[str, ...]:
+    """Read method names separated by commas, as on a command line; None is all of them.
+
+    Raises
+    ------
+    UnknownMethod, InvalidParams
+        A name is unknown, or there is none.
+    """
+    if names is None:
+        return tuple(METHODS)
+    chosen = tuple(dict.fromkeys(name for name in map(str.strip, names.split(",")) if name))
+    if not chosen:
+        raise InvalidParams(f"name at least one method, of {', '.join(METHODS)}")
+    return tuple(get_method(name).name for name in chosen)
 
 
 def sort_knobs(values: Mapping[str, Any]) -> dict[str, Any]:
