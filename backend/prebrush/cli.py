@@ -115,7 +115,7 @@ def segment(
         except ImageError as error:
             # one bad file does not cost the others
             failed += 1
-            sys.stderr.write(f"prebrush: {image}: {error}\n")
+            sys.stderr.write(f"prebrush: {error}\n")
             continue
         rows.append({**found, "seconds": round(time.perf_counter() - started, 3)})
     _show_segmented(rows, as_json=as_json)
@@ -160,6 +160,73 @@ def methods(
     for row in rows:
         table.add_row(*(escape(str(cell)) for cell in row.values()))
     out.print(table)
+
+
+Chosen = Annotated[str | None, typer.Option("--methods", metavar="A,B", help="These methods; else all.")]
+
+
+@app.command()
+def compare(
+    image: Annotated[Path, typer.Argument(help="An image file.", metavar="IMAGE")],
+    names: Chosen = None,
+    sheet: Annotated[Path, typer.Option("--out", metavar="F.png", help="The sheet.")] = Path("comparison.png"),
+    as_json: Json = False,
+) -> None:
+    """Draw one image through every method on one sheet, each with its time and segment count."""
+    from prebrush.comparison import compare_methods
+    from prebrush.planning import choose_methods
+    from prebrush.progress import show_progress
+    from prebrush.settings import load_settings
+
+    methods = choose_methods(names)
+    with show_progress(len(methods), "segmenting") as step:
+        tiles = compare_methods(image, methods, sheet, load_settings(), step)
+    rows = [{"method": t.method, "segments": t.segments, "seconds": round(t.seconds, 3)} for t in tiles]
+    if as_json:
+        _print_json({"image": str(image), "sheet": str(sheet), "methods": rows})
+        return
+    table = Table("method", "segments", "seconds")
+    for row in rows:
+        table.add_row(*(escape(str(cell)) for cell in row.values()))
+    out.print(table, f"drawn in {escape(str(sheet))}", sep="\n")
+
+
+@app.command()
+def evaluate(
+    source: Annotated[Path, typer.Argument(help="Images and masks, or a JSON export.", metavar="FOLDER|EXPORT")],
+    names: Chosen = None,
+    knobs: Annotated[
+        list[str] | None, typer.Option("-p", metavar="METHOD.KNOB=VALUE", help="A knob; A,B,C tries several values.")
+    ] = None,
+    folder: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the report goes.")] = Path("report"),
+    images: Annotated[Path | None, typer.Option(metavar="DIR", help="Where the images of an export are.")] = None,
+    clicks: Annotated[bool, typer.Option("--clicks", help="Count the clicks to a good answer, too; slow.")] = False,
+    kind: Annotated[
+        str | None, typer.Option(help="What masks show: regions, instances, classes; else guessed.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Measure methods on images with ground truth: a table, CSV files, and a page with the best and worst pictures."""
+    from prebrush.evaluation import report
+    from prebrush.evaluation.datasets import read_dataset
+    from prebrush.evaluation.tables import print_summaries
+    from prebrush.evaluation.trials import plan_trials, run_trials, sort_by_method
+    from prebrush.planning import choose_methods
+    from prebrush.progress import show_progress
+    from prebrush.settings import load_settings
+
+    settings, methods = load_settings(), choose_methods(names)
+    by_method = sort_by_method([_split_knob(knob) for knob in knobs or []], methods)
+    trials = plan_trials(read_dataset(source, kind, images), methods, by_method, with_clicks=clicks)
+    with show_progress(len(trials), "measuring") as step:
+        results = run_trials(trials, settings, step)
+    with show_progress(report.count_pictures(results), "drawing") as step:
+        page = report.write_report(results, folder, settings, step)
+    if as_json:
+        _print_json({"report": str(page), "summary": report.summary_rows(results)})
+        return
+    print_summaries(results, out)
+    out.print(f"the report is {escape(str(page))}")
 
 
 @app.command()

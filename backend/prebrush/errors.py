@@ -18,6 +18,7 @@
         ImageTooLarge        over the limit on bytes or pixels
         ImageUnreadable      not an image that can be decoded
         ImageUnreachable     the host does not answer, or not in time
+      DatasetError           what is to be evaluated has no images with ground truth, or they do not fit
       StudioError            Label Studio's own API does not answer as it should
       StorageError           the storage is away; the predictor goes on without it
       SegmentationError      a method broke its contract
@@ -89,6 +90,10 @@ class ImageUnreadable(ImageError):
 
 class ImageUnreachable(ImageError):
     """The image's host does not answer, or not in time."""
+
+
+class DatasetError(PrebrushError):
+    """A data set cannot be read: no images with ground truth, or they do not fit each other."""
 
 
 class StudioError(PrebrushError):

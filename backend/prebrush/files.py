@@ -1,4 +1,4 @@
-"""Image files in, overlay, label map and prediction out: what `prebrush segment` does for each file."""
+"""Image files in; overlay, label map and prediction out: what `prebrush segment` does for each file."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from prebrush.datatypes import Control, Label, LabelMap, Prediction, Prompt, Region, Segments
-from prebrush.errors import ImageNotFound, ImageTooLarge, PrebrushError
+from prebrush.datatypes import Control, Label, LabelMap, Prediction, Prompt, Region, RGBImage, Segments
+from prebrush.errors import ImageError, ImageNotFound, ImageTooLarge, PrebrushError
 from prebrush.images import decode_image
 from prebrush.labelstudio.result import encode_entry, encode_prediction, stable_id
 from prebrush.naming import LabelRule, name_segments
@@ -63,7 +63,7 @@ def segment_file(path: Path, name: str, job: Job, settings: Settings) -> dict[st
     PrebrushError
         The folder cannot be written.
     """
-    pixels = decode_image(_read(path, settings.images.max_bytes), image_limits(settings))
+    pixels = load_image(path, settings)
     segments = segment_marked(pixels, job.recipe, job.prompt) if job.prompt else compute_segments(pixels, job.recipe)
     control = Control("label", "image", "BrushLabels", "image", labels=tuple(Label(label) for label in job.labels))
     names = tuple(found or "" for found in name_segments(segments, pixels, control.labels, job.rule))
@@ -94,6 +94,20 @@ def unique_names(paths: Sequence[Path]) -> list[str]:
             name = f"{path.stem}-{number}"
         names.append(name)
     return names
+
+
+def load_image(path: Path, settings: Settings) -> RGBImage:
+    """Read an image file: uint8 (H, W, 3), RGB, upright.
+
+    Raises
+    ------
+    ImageError
+        It cannot be read as an image, or is over a limit; the message names it.
+    """
+    try:
+        return decode_image(_read(path, settings.images.max_bytes), image_limits(settings))
+    except ImageError as error:
+        raise type(error)(f"{path}: {error}") from error
 
 
 def _read(path: Path, max_bytes: int) -> bytes:

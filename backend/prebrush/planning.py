@@ -18,7 +18,7 @@ from prebrush.images import DECODING_VERSION
 from prebrush.labelstudio.config import LabelConfig
 from prebrush.labelstudio.result import ENCODING_VERSION
 from prebrush.naming import NAMING_VERSION, LabelRule, wanted_classes
-from prebrush.segmentation import DEFAULT_METHOD, get_method
+from prebrush.segmentation import DEFAULT_METHOD, METHODS, get_method
 from prebrush.segmentation.cleanup import Cleanup
 from prebrush.segmentation.method import Method, knobs_of, parse_knobs, show
 from prebrush.segmentation.pipeline import PIPELINE_VERSION
@@ -194,6 +194,22 @@ def build_rule(
     return parse_knobs(
         LabelRule, _merged([check_choice(owner, choice), below or {}], "labels"), owner=f"{owner}: labels"
     )
+
+
+def choose_methods(names: str | None) -> tuple[str, ...]:
+    """Read method names separated by commas, as on a command line; None is all of them.
+
+    Raises
+    ------
+    UnknownMethod, InvalidParams
+        A name is unknown, or there is none.
+    """
+    if names is None:
+        return tuple(METHODS)
+    chosen = tuple(dict.fromkeys(name for name in map(str.strip, names.split(",")) if name))
+    if not chosen:
+        raise InvalidParams(f"name at least one method, of {', '.join(METHODS)}")
+    return tuple(get_method(name).name for name in chosen)
 
 
 def sort_knobs(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -61,6 +61,12 @@ def test_a_point_picks_its_object(photo, tmp_path):
         (["segment", "disc.png", "--point", "1"], 2, "X,Y"),
         (["segment", "notes.txt"], 1, "image"),
         (["methods", "nope"], 2, "threshold"),
+        (["compare", "disc.png", "--methods", "kmean"], 2, "kmeans"),
+        (["compare", "nothing.png"], 1, "nothing.png"),
+        (["evaluate", "nothing"], 1, "nothing"),
+        (["evaluate", "."], 1, "a_mask.png"),
+        (["evaluate", ".", "--kind", "things"], 2, "instances"),
+        (["evaluate", ".", "--methods", "kmeans", "-p", "auto.scale=1"], 2, "auto"),
         (["bogus"], 2, "bogus"),
         (["serve", "--config", "none.yaml"], 2, "none.yaml"),
         (["serve", "--port", "99999"], 2, "65535"),
@@ -131,6 +137,42 @@ def test_check_shows_no_password(tmp_path):
     env = {**os.environ, "PREBRUSH_STORAGE_URL": "redis://:hunter2@127.0.0.1:9/0"}
     done = run("check", "--json", cwd=tmp_path, env=env)
     assert "hunter2" not in done.stdout + done.stderr
+
+
+@pytest.fixture
+def marked(photo, tmp_path):
+    """A folder of one image and its mask."""
+    mask = np.zeros((90, 120), np.uint8)
+    cv2.circle(mask, (40, 40), 20, 255, -1)
+    assert cv2.imwrite(str(tmp_path / "disc_mask.png"), mask)
+    return tmp_path
+
+
+def test_evaluate_measures_and_reports(marked):
+    arguments = ("evaluate", marked, "--methods", "threshold,kmeans", "-p", "kmeans.n_clusters=2,3")
+    done = run(*arguments, "--out", marked / "report", "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    rows = {row["method"]: row for row in found["summary"]}
+    assert rows["threshold"]["main_figure"] == "iou"
+    assert rows["threshold"]["main"] > 0.97
+    assert rows["kmeans"]["setting"].startswith("n_clusters=")
+    assert found["report"] == str(marked / "report/index.html")
+    for name in ("index.html", "summary.csv", "images.csv"):
+        assert (marked / "report" / name).stat().st_size
+    done = run(*arguments, "--out", marked / "report")
+    assert "threshold" in done.stdout
+    assert "n_clusters=" in done.stdout
+    assert "…" not in done.stdout
+
+
+def test_compare_draws_a_sheet(photo, tmp_path):
+    done = run("compare", photo, "--methods", "threshold,kmeans", "--out", tmp_path / "sheet.png", "--json")
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)["methods"]
+    assert [row["method"] for row in rows] == ["threshold", "kmeans"]
+    assert rows[0]["segments"] == 1
+    assert cv2.imread(str(tmp_path / "sheet.png")) is not None
 
 
 def test_methods_are_listed(tmp_path):
