@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, wait
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -29,6 +29,7 @@ from prebrush.planning import ControlPlan, Plan, Recipe, build_plan, build_recip
 from prebrush.projects import Projects, ProjectState
 from prebrush.recent import Recent
 from prebrush.regions import build_prediction, build_prompted_prediction, mean_score
+from prebrush.segmentation.cleanup import UNTOUCHED
 from prebrush.segmentation.kernels import warm_all
 from prebrush.segmentation.picking import pick_segments
 from prebrush.segmentation.pipeline import run as run_pipeline
@@ -256,7 +257,7 @@ class Predictor:
         if not prompt:
             return None
         if each.recipe.method.prompts:
-            segments = self.compute(picture.pixels, each.recipe, prompt)
+            segments = self.compute(picture.pixels, for_marks(each.recipe), prompt)
         else:
             segments = pick(self._segments(picture, PROMPT_RECIPE, Urgency.NOW), prompt)
         place = index if each.control.is_list else None
@@ -305,8 +306,13 @@ def segment_marked(pixels: RGBImage, recipe: Recipe, prompt: Prompt) -> Segments
         The marks hit nothing.
     """
     if recipe.method.prompts:
-        return compute_segments(pixels, recipe, prompt)
+        return compute_segments(pixels, for_marks(recipe), prompt)
     return pick(compute_segments(pixels, PROMPT_RECIPE), prompt)
+
+
+def for_marks(recipe: Recipe) -> Recipe:
+    """Leave the clean-up out: it would fill the hole that a negative click cut, or drop a small thing clicked on."""
+    return replace(recipe, cleanup=UNTOUCHED)
 
 
 def pick(segments: Segments, prompt: Prompt) -> Segments:

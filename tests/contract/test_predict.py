@@ -410,3 +410,18 @@ def test_setup_answers_for_extra_parameters_that_are_no_object(client, extra):
     answer = predict(client, [{"id": 1, "data": {"image": "x"}}])
     assert answer.status_code == 400
     assert "extra parameters" in answer.get_json()["detail"]
+
+
+def test_a_negative_click_on_a_method_that_reads_marks_stays_outside(client, file_server):
+    write_image(file_server.folder / "data/upload/discs.png", draw_discs())
+    config = CONFIG.replace('name="mask"', 'name="mask" model_method="grabcut"')
+    tasks = [{"id": 1, "data": {"image": "/data/upload/discs.png"}}]
+
+    def mark(x, y, positive):
+        value = {"x": x, "y": y, "keypointlabels": ["Object"]}
+        return {"value": value, "type": "keypointlabels", "to_name": "image", "is_positive": positive}
+
+    context = {"result": [mark(25.0, 33.3, True), mark(30.0, 38.0, False)]}
+    (region,) = predict(client, tasks, config=config, context=context).get_json()["results"][0]["result"]
+    assert mask_of(region)[40, 40]
+    assert not mask_of(region)[45, 48]

@@ -49,7 +49,7 @@ def segment(image: RGBImage, params: Params, prompt: Prompt) -> LabelMap:
         ``alpha``, ``sigma`` and ``threshold`` as in scikit-image.
     prompt : Prompt
         The contour starts at the boxes and shrinks, or around positive clicks and grows. Without either it starts a
-        little outside the objects of the clearest threshold. Around negative clicks is never inside.
+        little outside the objects of the clearest threshold. Around negative clicks it does not start.
 
     Returns
     -------
