@@ -17,9 +17,10 @@ from prebrush.evaluation.measuring import CLICKS, measure, prompt_of
 from prebrush.evaluation.results import Results, Row, Setting, summarize
 from prebrush.files import load_image
 from prebrush.planning import Recipe, build_recipe, sort_knobs
-from prebrush.predictor import compute_segments, warm_kernels
+from prebrush.predictor import compute_segments
 from prebrush.segmentation import METHODS
 from prebrush.settings import Settings
+from prebrush.warming import warm_kernels
 
 LIFTED_CAP = 100_000
 """`max_regions` while evaluating: how many regions a project wants to see says nothing of the method."""

@@ -165,7 +165,9 @@ class Method(Generic[P]):
     uses : tuple of str
         Names of the methods this one is built on: when one of them changes its pixels, this one does too.
     name : str
-        Filled in from the module's name when the method is registered.
+        Filled in when the method is registered: the module's name, or the entry point's.
+    package : str
+        Filled in when the method is registered: the package that brought it, empty for prebrush's own.
     """
 
     function: Callable[[RGBImage, P, Prompt], LabelMap]
@@ -175,6 +177,7 @@ class Method(Generic[P]):
     class_name: str = ""
     uses: tuple[str, ...] = ()
     name: str = ""
+    package: str = ""
 
     @property
     def knobs(self) -> tuple[Knob, ...]:
@@ -185,7 +188,7 @@ class Method(Generic[P]):
     def summary(self) -> str:
         """The first line of the docstring of the method's module, without the full stop."""
         module = __import__(self.function.__module__, fromlist=["__doc__"])
-        return (module.__doc__ or "").strip().splitlines()[0].rstrip(".")
+        return (module.__doc__ or "").strip().partition("\n")[0].rstrip(".")
 
     def parse_params(self, values: Mapping[str, object]) -> P:
         """Check raw knob values; see `parse_knobs`."""
@@ -197,13 +200,27 @@ class Method(Generic[P]):
         Raises
         ------
         SegmentationError
-            The method broke its contract.
+            The method broke its contract, or, brought by a package, raised anything.
         """
-        label_map = self.function(image, params, prompt or Prompt())
+        label_map = self._call(image, params, prompt or Prompt())
         if label_map.shape != image.shape[:2]:
             raise SegmentationError(f"{self.name} returned {label_map.shape} for an image of {image.shape[:2]}")
-        count = int(label_map.max(initial=0))
         if not np.issubdtype(label_map.dtype, np.int32):
             raise SegmentationError(f"{self.name} returned {label_map.dtype}, not int32")
+        count = int(label_map.max(initial=0))
         classes = tuple(self.class_name.format(number) for number in range(count))
         return Segments(label_map=label_map, classes=classes)
+
+    def _call(self, image: RGBImage, params: P, prompt: Prompt) -> LabelMap:
+        """Call the function; what a package brought is trusted with nothing that our own methods are tested for."""
+        if not self.package:
+            return self.function(image, params, prompt)
+        try:
+            label_map = np.asarray(self.function(image, params, prompt))
+        except Exception as error:
+            what = f"{type(error).__name__}: {error}"
+            raise SegmentationError(f"{self.name} of the package {self.package} failed with {what}") from error
+        numbers = np.unique(label_map[label_map != 0]) if label_map.dtype == np.int32 else ()
+        if not np.array_equal(numbers, np.arange(1, len(numbers) + 1)):
+            raise SegmentationError(f"{self.name} must number its segments 1..n without gaps, background 0")
+        return label_map

@@ -8,9 +8,10 @@ from typing import Any
 from prebrush.errors import ConfigError, RequestError
 from prebrush.pictures import build_studio_client
 from prebrush.planning import check_choices
-from prebrush.predictor import build_predictor, warm_kernels
+from prebrush.predictor import build_predictor
 from prebrush.settings import Settings, server_url
 from prebrush.storage import open_storage
+from prebrush.warming import warm_kernels
 from prebrush.web.app import create_app
 
 logger = logging.getLogger(__name__)
