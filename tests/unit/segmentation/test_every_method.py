@@ -15,7 +15,15 @@ from prebrush.segmentation.cleanup import Cleanup
 from prebrush.segmentation.method import Knob, knobs_of
 from scenes import ALL_SCENES, OBJECT_SCENES, Scene, covering, iou
 
-PARTITIONS = {"felzenszwalb", "kmeans", "multi_otsu", "region_growing", "region_merging", "slic"}
+PARTITIONS = {
+    "felzenszwalb",
+    "kmeans",
+    "multi_otsu",
+    "normalized_cut",
+    "region_growing",
+    "region_merging",
+    "slic",
+}
 """Methods that number every pixel; the others leave background 0."""
 
 ONE_OBJECT = {"grabcut"}
