@@ -18,6 +18,7 @@ from scenes import ALL_SCENES, OBJECT_SCENES, Scene, covering, iou
 PARTITIONS = {
     "felzenszwalb",
     "kmeans",
+    "mean_shift",
     "multi_otsu",
     "normalized_cut",
     "region_growing",
@@ -114,6 +115,7 @@ def test_finds_what_was_drawn(method: str, scene: Scene) -> None:
         "kmeans": {"n_clusters": 2},
         "multi_otsu": {"n_classes": 2},
         "felzenszwalb": {"scale": 300, "min_size": 60},
+        "mean_shift": {"min_size": 60},
     }.get(method, {})
     label_map = segment(scene.image, method=method, **knobs).label_map
     objects = scene.truth > 0
