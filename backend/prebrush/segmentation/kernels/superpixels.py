@@ -10,6 +10,10 @@ from prebrush.segmentation.kernels.components import areas_of, connected_compone
 Floats = npt.NDArray[np.float32]
 STRIP = 512
 """Columns that are done at once, so that the centres in reach of each of them stay in the processor's cache."""
+LINES = 8
+"""Lines of a cell that are enough to find its centre in all rounds but the last two."""
+LONGEST_STRIDE = 4
+"""Of the lines that are looked at in those rounds; they change from round to round."""
 NEAR = 9
 """Centres a pixel may belong to: that of its own cell and those of the cells around it."""
 
@@ -55,6 +59,7 @@ def _cluster(  # noqa: C901, PLR0912, PLR0915  see above
     for col in range(width):
         col_cells[col] = col * n_cols // width
     weight = np.float32(per_pixel * per_pixel)
+    stride = min(max(height // n_rows // LINES, 1), LONGEST_STRIDE)
     centers = np.zeros((n_rows * n_cols, 5), np.float32)
     # of each column of a strip, for each centre in reach: number, colour and place
     number = np.empty((NEAR, STRIP), np.int32)
@@ -67,6 +72,7 @@ def _cluster(  # noqa: C901, PLR0912, PLR0915  see above
     choice = np.empty(STRIP, np.int32)
     for turn in range(rounds + 1):
         sums = np.zeros((n_rows * n_cols, 6))
+        step = stride if 0 < turn < rounds - 1 else 1
         for cell_row in range(n_rows):
             top = (cell_row * height + n_rows - 1) // n_rows
             bottom = ((cell_row + 1) * height + n_rows - 1) // n_rows
@@ -84,7 +90,7 @@ def _cluster(  # noqa: C901, PLR0912, PLR0915  see above
                         down[near, at] = centers[center, 3]
                         gap = np.float32(left + at) - centers[center, 4]
                         right[near, at] = gap * gap * weight
-                for row in range(top, bottom):
+                for row in range(top + turn % step, bottom, step):
                     lights = planes[0, row, left : left + size]
                     ones = planes[1, row, left : left + size]
                     twos = planes[2, row, left : left + size]
@@ -149,7 +155,8 @@ def _cluster(  # noqa: C901, PLR0912, PLR0915  see above
 def cluster_on_grid(planes: Floats, n_rows: int, n_cols: int, per_pixel: float, rounds: int) -> npt.NDArray[np.int32]:
     """Cluster pixels by colour and position, from centres on a grid.
 
-    A pixel goes to the nearest of the centres that started in its own cell of the grid and in the eight around it.
+    A pixel goes to the nearest of the centres that started in its own cell of the grid and in the eight around it. In
+    cells of 16 lines or more, all rounds but the last two look at some of the lines only.
 
     Parameters
     ----------
