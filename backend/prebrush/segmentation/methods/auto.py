@@ -167,14 +167,17 @@ def _is_tissue(seen: Stain) -> bool:
 
 def _as_objects(image: RGBImage) -> Choice | None:
     """Take what one threshold cuts out of an even background."""
-    channel, cut = threshold.clearest_cut(image, "otsu", 128.0, sigma=1.0)
     lab = blur(np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2LAB), np.uint8), 1.0)
     share = share_of_commonest(lab)
+    if share < CROWDED_SHARE:
+        return None
+    channel, cut = threshold.clearest_cut(image, "otsu", 128.0, sigma=1.0)
     spread = spread_of_background(lab, cut.objects)
+    if spread > CROWDED_SPREAD:
+        return None
     count = count_pieces(cut.objects)
     even = share >= EVEN_SHARE and spread <= EVEN_SPREAD
-    glowing = count >= CROWD and share >= CROWDED_SHARE and spread <= CROWDED_SPREAD and is_gray(image)
-    if not even and not glowing:
+    if not even and not (count >= CROWD and is_gray(image)):
         return None
     figures = f"{share:.0%} of the image is near one colour, and the background varies by {spread:.2f}"
     if count < CROWD:
