@@ -191,7 +191,7 @@ def _improve(
 
 
 def cluster(
-    points: npt.NDArray[np.float32], weights: npt.NDArray[np.float32], count: int, seed: int
+    points: npt.NDArray[np.float32], weights: npt.NDArray[np.float32], count: int, seed: int, rounds: int = ROUNDS
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]:
     """Find the centres of weighted k-means: the best of a few runs from k-means++ starts.
 
@@ -202,6 +202,8 @@ def cluster(
     count : int
         How many clusters; fewer are found where there are fewer distinct points.
     seed : int
+    rounds : int
+        At most so many, from the best start on.
 
     Returns
     -------
@@ -215,7 +217,7 @@ def cluster(
     starts = [as_input(_seed_centers(points, weights, count, as_input(row))) for row in draws]
     trials = [_improve(points, weights, start, TRIAL_ROUNDS) for start in starts]
     best = min(trials, key=lambda trial: trial[2])
-    centers, owner, _ = _improve(points, weights, as_input(best[0]), ROUNDS)
+    centers, owner, _ = _improve(points, weights, as_input(best[0]), rounds)
     return centers, owner
 
 
