@@ -22,6 +22,7 @@ BINS = 13
 CHANNELS = ((0.0, 100.0), (-50.0, 50.0), (-50.0, 50.0))
 """Ranges of lightness, a and b that the bins divide."""
 N_TEXTONS = 24
+TEXTON_STARTS = 4
 SAMPLED_PIXELS = 1500
 FILTER_ANGLES = 6
 FAINTEST = 0.001
@@ -79,7 +80,7 @@ def textons(lightness: Floats) -> npt.NDArray[np.uint8]:
     contrast = np.linalg.norm(points, axis=1, keepdims=True)
     points *= (contrast > FAINTEST) * np.log1p(contrast / np.float32(0.03)) / np.maximum(contrast, np.float32(1e-6))
     sample = np.ascontiguousarray(points[:: max(1, len(points) // SAMPLED_PIXELS)])
-    centers, _ = cluster(sample, np.ones(len(sample), np.float32), N_TEXTONS, 0)
+    centers, _ = cluster(sample, np.ones(len(sample), np.float32), N_TEXTONS, 0, restarts=TEXTON_STARTS)
     return nearest_center(points, centers).astype(np.uint8).reshape(quarter.shape)
 
 

@@ -30,7 +30,7 @@ INNER_PIXELS = 160_000
 """Larger images are divided at this size: scenes need no more, and the radii below are made for it."""
 N_COLORS = 32
 """Of the palette in which the colours of regions are compared."""
-PALETTE_ROUNDS = 4
+PALETTE_STARTS, PALETTE_ROUNDS = 4, 4
 """Of k-means: the exact place of a colour does not matter."""
 SCALES = (200, 400, 800, 1600)
 """Of Felzenszwalb and Huttenlocher's partitions that are joined in."""
@@ -197,7 +197,8 @@ def find_superpixels(lab: npt.NDArray[np.float32], strength: npt.NDArray[np.floa
 def _palette(image: RGBImage) -> npt.NDArray[np.int32]:
     """Sort the pixels into the image's own `N_COLORS` colours, int32 (H, W) from 0."""
     colors, weights, places = color_bins(image)
-    _, owner = cluster(to_lab(colors[None] / np.float32(255))[0], weights, N_COLORS, 0, PALETTE_ROUNDS)
+    lab = to_lab(colors[None] / np.float32(255))[0]
+    _, owner = cluster(lab, weights, N_COLORS, 0, restarts=PALETTE_STARTS, rounds=PALETTE_ROUNDS)
     return look_up(image, places, owner)
 
 
