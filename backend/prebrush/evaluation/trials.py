@@ -29,7 +29,7 @@ SWEEPS: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType(
     {
         "felzenszwalb": ("scale", ("100", "200", "300", "450", "600", "900", "1300", "2000")),
         "kmeans": ("n_clusters", ("2", "3", "4", "5", "6", "8", "12")),
-        "region_merging": ("n_regions", ("3", "5", "8", "12", "16", "24", "32", "48")),
+        "region_merging": ("n_regions", ("2", "3", "4", "5", "6", "8", "10", "12", "16", "24", "32", "48")),
         "mean_shift": ("color_radius", ("6", "7", "8", "9", "10", "11", "12", "14", "17")),
         "multi_otsu": ("n_classes", ("2", "3", "4", "5", "6")),
         "normalized_cut": ("threshold", ("0.001", "0.002", "0.004", "0.007", "0.01", "0.015", "0.02", "0.03")),

@@ -1,5 +1,7 @@
 """Felzenszwalb and Huttenlocher's merging of pixels along sorted edges."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -165,7 +167,12 @@ def _number(parent: npt.NDArray[np.uint32]) -> npt.NDArray[np.int32]:
 
 
 def merge_along_edges(image: npt.NDArray[np.float32], scale: float, min_size: int) -> LabelMap:
-    """Merge pixels into segments, cheapest edge first.
+    """Merge pixels into segments, cheapest edge first; see `merge_at_scales`."""
+    return merge_at_scales(image, (scale,), min_size)[0]
+
+
+def merge_at_scales(image: npt.NDArray[np.float32], scales: Sequence[float], min_size: int) -> list[LabelMap]:
+    """Merge pixels into segments, cheapest edge first, once for each scale; the edges are sorted only once.
 
     Edges of one weight are taken in scan order.
 
@@ -173,22 +180,26 @@ def merge_along_edges(image: npt.NDArray[np.float32], scale: float, min_size: in
     ----------
     image : float32 (H, W, 3)
         Smoothed colours, in [0, 1].
-    scale : float
+    scales : sequence of float
         In the units of the image: an edge joins two segments while it is below inner difference + scale / size of both.
     min_size : int
         Segments of fewer pixels are merged with the nearest in colour.
 
     Returns
     -------
-    int32 (H, W)
+    list of int32 (H, W)
         1..n, numbered in scan order.
     """
     height, width = image.shape[:2]
     if height * width > np.iinfo(np.uint32).max // 4:
         raise ValueError(f"an image of {height} x {width} has more edges than can be counted")
-    parent = _merge(_sorted_edges(as_input(image)), width, height * width, scale, min_size)
-    labels: LabelMap = _number(parent).reshape(height, width)
-    return labels
+    edges = _sorted_edges(as_input(image))
+    label_maps: list[LabelMap] = []
+    for number, scale in enumerate(scales, start=1):
+        own = edges if number == len(scales) else edges.copy()
+        parent = _merge(own, width, height * width, scale, min_size)
+        label_maps.append(_number(parent).reshape(height, width))
+    return label_maps
 
 
 def warm() -> None:
