@@ -15,7 +15,7 @@ from prebrush.segmentation.markers import BACKGROUND, OBJECT, draw_markers
 from prebrush.segmentation.method import Method, param
 from prebrush.segmentation.methods import watershed
 
-CORE = 0.5
+CORE = 0.2
 """Where objects are found automatically: how far from their edge, in radii, a pixel's side is certain."""
 
 
