@@ -76,7 +76,7 @@ class Predictor:
         cores = settings.server.jobs or os.cpu_count() or 1
         self._cores = Slots(cores)
         self._jobs: Jobs[bytes] = Jobs(cores + 2 * FETCHERS, reserved=FETCHERS)
-        self._recent = Recent(RECENT_BYTES)
+        self._recent: Recent[bytes] = Recent(RECENT_BYTES, len)
 
     @property
     def unfinished(self) -> int:
