@@ -136,6 +136,9 @@ def _show_segmented(rows: list[dict[str, Any]], *, as_json: bool) -> None:
         cells = (row["image"], size, row["method"], row["segments"], f"{row['seconds']:.2f}", row["overlay"])
         table.add_row(*(escape(str(cell)) for cell in cells))
     out.print(table)
+    for row in rows:
+        if row["why"] != row["method"]:
+            out.print(escape(f"{row['image']}: {row['why']}"))
 
 
 @app.command()

@@ -16,7 +16,7 @@ from prebrush.errors import PrebrushError
 from prebrush.files import load_image
 from prebrush.overlay import PALETTE, draw_overlay, encode_png
 from prebrush.planning import build_recipe
-from prebrush.predictor import compute_segments
+from prebrush.segmenter import compute_segments
 from prebrush.settings import Settings
 from prebrush.warming import warm_kernels
 

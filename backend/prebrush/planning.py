@@ -20,12 +20,33 @@ from prebrush.labelstudio.result import ENCODING_VERSION
 from prebrush.naming import NAMING_VERSION, LabelRule, wanted_classes
 from prebrush.segmentation import DEFAULT_METHOD, METHODS, get_method
 from prebrush.segmentation.cleanup import Cleanup
-from prebrush.segmentation.method import Method, knobs_of, parse_knobs, show
+from prebrush.segmentation.method import Method, knobs_of, param, parse_knobs, show
 from prebrush.segmentation.pipeline import PIPELINE_VERSION
 from prebrush.settings import CHOICE_KEYS, Settings
 
-LABEL_PREFIX = "label_"
-"""On a tag, the label rule's knobs carry this prefix: ``model_label_rule``, ``model_label_bounds``."""
+LABEL_PREFIX, PROMPT_PREFIX = "label_", "prompt_"
+"""On a tag, the knobs of both rules carry a prefix: ``model_label_rule``, ``model_prompt_method``."""
+
+PROMPT_METHOD = "prompt"
+"""What answers marks where nothing else was chosen."""
+SUPERPIXELS = {
+    "method": "slic",
+    "params": {"n_segments": 400},
+    "regions": {"instances": "keep", "min_area": 0, "fill_holes": 0, "smoothing": 0, "max": 100_000},
+}
+"""What a click picks from with ``superpixels``; no pixel is left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class PromptRule:
+    """What answers clicks, boxes and scribbles."""
+
+    method: str = param(
+        "auto",
+        choices=("auto", PROMPT_METHOD, "grabcut", "random_walker", "watershed", "region_growing", "superpixels"),
+        help="What answers clicks and boxes; auto is the tag's method if it was chosen and reads clicks, else prompt.",
+    )
+    prepare: bool = param(True, help="Prepare the image for clicks in the background when a task is opened.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +75,13 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class ControlPlan:
-    """One control, how its segments are made and how they are named."""
+    """One control, how its segments are made and named, and what answers marks on it."""
 
     control: Control
     recipe: Recipe
     rule: LabelRule
+    marks: Recipe
+    prepares: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +147,7 @@ def check_choices(settings: Settings) -> None:
         levels = [settings.projects.get(number, {}), settings.default]
         owner = f"config.yaml, projects.{number}" if number else "config.yaml, default"
         parse_knobs(LabelRule, _merged(levels, "labels"), owner=f"{owner}: labels")
+        parse_knobs(PromptRule, _merged(levels, "prompts"), owner=f"{owner}: prompts")
         _resolve([check_choice(owner, level) for level in levels], owner, ())
 
 
@@ -173,7 +197,7 @@ def build_recipe(
     Parameters
     ----------
     choice : mapping
-        ``method``, ``params``, ``regions``, ``labels``.
+        ``method``, ``params``, ``regions``, ``labels``, ``prompts``.
     owner : str
         Whose choice it is, for messages.
     below : mapping or None
@@ -216,7 +240,8 @@ def sort_knobs(values: Mapping[str, Any]) -> dict[str, Any]:
     """Sort flat ``name: value`` pairs, as on a tag or a command line, into a choice by what they set."""
     cleanup = {knob.name for knob in knobs_of(Cleanup)}
     rule = {LABEL_PREFIX + knob.name for knob in knobs_of(LabelRule)}
-    choice: dict[str, Any] = {"params": {}, "regions": {}, "labels": {}}
+    marks = {PROMPT_PREFIX + knob.name for knob in knobs_of(PromptRule)}
+    choice: dict[str, Any] = {"params": {}, "regions": {}, "labels": {}, "prompts": {}}
     for name, value in values.items():
         if name == "method":
             choice["method"] = value
@@ -224,6 +249,8 @@ def sort_knobs(values: Mapping[str, Any]) -> dict[str, Any]:
             choice["regions"][name] = value
         elif name in rule:
             choice["labels"][name.removeprefix(LABEL_PREFIX)] = value
+        elif name in marks:
+            choice["prompts"][name.removeprefix(PROMPT_PREFIX)] = value
         else:
             choice["params"][name] = value
     return choice
@@ -236,7 +263,26 @@ def _plan_control(control: Control, shared: Sequence[Mapping[str, Any]]) -> Cont
     is_complete = not control.labels_key
     if is_complete and control.labels:
         rule.check_labels(control.labels)
-    return ControlPlan(control, _resolve(levels, owner, control.labels, is_complete=is_complete), rule)
+    recipe = _resolve(levels, owner, control.labels, is_complete=is_complete)
+    prompts = parse_knobs(PromptRule, _merged(levels, "prompts"), owner=f"{owner}, prompts")
+    return ControlPlan(control, recipe, rule, recipe_for_marks(recipe, prompts.method), prompts.prepare)
+
+
+def recipe_for_marks(recipe: Recipe, method: str = "auto") -> Recipe:
+    """Find the recipe that answers marks where ``recipe`` segments the whole image.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    method : str
+        As `PromptRule` names it.
+    """
+    if method == "auto":
+        reads_clicks = "points" in recipe.method.prompts and recipe.method.name != DEFAULT_METHOD
+        method = recipe.method.name if reads_clicks else PROMPT_METHOD
+    if method == recipe.method.name:
+        return recipe
+    return build_recipe(SUPERPIXELS if method == "superpixels" else {"method": method})
 
 
 def _resolve(

@@ -12,22 +12,13 @@ from prebrush.errors import InvalidPrompt
 from prebrush.images import DECODING_VERSION
 from prebrush.jobs import Slots, Urgency
 from prebrush.pictures import Picture
-from prebrush.planning import Recipe, build_recipe
+from prebrush.planning import Recipe, versions_of
 from prebrush.recent import Recent
 from prebrush.segmentation.cleanup import UNTOUCHED
 from prebrush.segmentation.method import Arrays
 from prebrush.segmentation.picking import pick_segments
 from prebrush.segmentation.pipeline import run as run_pipeline
 from prebrush.storage import Storage, pack_arrays, pack_segments, unpack_arrays, unpack_segments
-
-PICKED_FROM = build_recipe(
-    {
-        "method": "slic",
-        "params": {"n_segments": 400},
-        "regions": {"instances": "keep", "min_area": 0, "fill_holes": 0, "smoothing": 0, "max": 100_000},
-    }
-)
-"""The superpixels that clicks and boxes choose from where a project's marks pick; no pixel is left out."""
 
 PREPARED_BYTES = 96_000_000
 """Of images prepared for clicks, kept in memory beside the storage: a dozen or two."""
@@ -72,7 +63,13 @@ class Segmenter:
         return segments
 
     def marked(self, picture: Picture, recipe: Recipe, prompt: Prompt) -> Segments:
-        """Find the one object that marks point at; see `segment_marked`."""
+        """Find the one object that marks point at; see `segment_marked`.
+
+        Parameters
+        ----------
+        recipe : Recipe
+            What answers marks, as a `ControlPlan` has it.
+        """
         if not recipe.method.prompts:
             return pick(self.segments(picture, recipe, Urgency.NOW), prompt)
         if recipe.method.preparation is None:
@@ -82,6 +79,10 @@ class Segmenter:
         with self._cores.take(Urgency.NOW):
             return recipe.method.segment_prepared(prepared, recipe.params, prompt, (picture.height, picture.width))
 
+    def is_prepared(self, picture: Picture, recipe: Recipe) -> bool:
+        """Whether what `prepare` gives is in memory."""
+        return self._prepared.get(_prepared_key(picture, recipe)) is not None
+
     def prepare(self, picture: Picture, recipe: Recipe, urgency: Urgency) -> Arrays:
         """Do what the recipe's method does before anything is marked, or take it from memory or the storage.
 
@@ -89,7 +90,7 @@ class Segmenter:
         """
         preparation = recipe.method.preparation
         assert preparation is not None  # noqa: S101  whoever calls has looked
-        key = f"prepared:{picture.digest}:{recipe.method.name}:{recipe.method.version}:{DECODING_VERSION}"
+        key = _prepared_key(picture, recipe)
         found = self._prepared.get(key)
         if found is not None:
             return found
@@ -114,6 +115,12 @@ class Segmenter:
 def compute_segments(pixels: RGBImage, recipe: Recipe, prompt: Prompt | None = None) -> Segments:
     """Run one recipe on one image."""
     return run_pipeline(pixels, recipe.method, recipe.params, recipe.cleanup, prompt or Prompt(), recipe.classes)
+
+
+def explain(pixels: RGBImage, recipe: Recipe) -> str:
+    """Tell which method an image is segmented with and, where that was chosen by the image, why."""
+    told = recipe.method.explain
+    return f"{recipe.method.name}: {told(pixels)}" if told else recipe.method.name
 
 
 def segment_marked(pixels: RGBImage, recipe: Recipe, prompt: Prompt) -> Segments:
@@ -143,6 +150,10 @@ def pick(segments: Segments, prompt: Prompt) -> Segments:
     if not mask.any():
         raise InvalidPrompt("the marks leave nothing: no segment is under a positive click or mostly inside a box")
     return Segments(mask.astype(np.int32), classes=("foreground",))
+
+
+def _prepared_key(picture: Picture, recipe: Recipe) -> str:
+    return f"prepared:{picture.digest}:{_hash(DECODING_VERSION, versions_of(recipe.method))}"
 
 
 def _hash(*parts: Any) -> str:

@@ -7,9 +7,9 @@ from prebrush.datatypes import Control, Label, Prompt, Segments
 from prebrush.errors import InvalidPrompt
 from prebrush.naming import LabelRule
 from prebrush.planning import ControlPlan, build_recipe
-from prebrush.predictor import pick
 from prebrush.regions import build_prediction, build_prompted_prediction, mean_score
 from prebrush.segmentation.picking import pick_segments
+from prebrush.segmenter import pick
 
 LABEL_MAP = np.array([[0, 1, 1, 2], [0, 1, 1, 2], [3, 3, 3, 3]], np.int32)
 SEGMENTS = Segments(LABEL_MAP, np.array([0.5, 0.25, 1.0], np.float32), ("cluster-0", "cluster-1", "cluster-2"))
@@ -25,7 +25,8 @@ class NoPixels:
 
 def plan(*labels, regions=None):
     control = Control("mask", "image", "BrushLabels", "image", labels=labels)
-    return ControlPlan(control, build_recipe({"regions": regions or {}}), LabelRule())
+    recipe = build_recipe({"regions": regions or {}})
+    return ControlPlan(control, recipe, LabelRule(), recipe)
 
 
 def test_each_segment_is_a_region_with_a_stable_id():

@@ -187,6 +187,8 @@ class Method(Generic[P]):
         counted from 0, as in ``cluster-{}``; empty where a class has no meaning.
     preparation : Preparation or None
         For a method that answers marks quickly once the image is prepared.
+    explain : callable (image) -> str, or None
+        For a method that chooses by the image: what it chose and why, in one sentence.
     uses : tuple of str
         Names of the methods this one is built on: when one of them changes its pixels, this one does too.
     name : str
@@ -202,6 +204,7 @@ class Method(Generic[P]):
     class_name: str = ""
     uses: tuple[str, ...] = ()
     preparation: Preparation[P] | None = None
+    explain: Callable[[RGBImage], str] | None = None
     name: str = ""
     package: str = ""
 
