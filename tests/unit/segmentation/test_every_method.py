@@ -18,7 +18,7 @@ from scenes import ALL_SCENES, OBJECT_SCENES, Scene, covering, iou
 PARTITIONS = {"felzenszwalb", "kmeans", "multi_otsu", "region_growing", "region_merging"}
 """Methods that number every pixel; the others leave background 0."""
 
-ONE_OBJECT = {"grabcut"}
+ONE_OBJECT = {"grabcut", "prompt"}
 """Methods that look for a single object."""
 
 THIN = {"ridge"}

@@ -166,9 +166,9 @@ def build_hierarchy(image: RGBImage) -> Hierarchy:
         area=np.bincount(nodes, minlength=count).astype(np.float64),
         perimeter=ends.astype(np.float64),
         color=np.stack(colors, axis=1),
-        texture=_tally(superpixels, _double(texture, superpixels.shape), count),
-        joined=np.concatenate([_tally(superpixels, partition - 1, count) for partition in joined], axis=1),
-        strength=_strength_of_edges(graph, strength, superpixels.shape),
+        texture=tally(superpixels, _double(texture, superpixels.shape), count),
+        joined=np.concatenate([tally(superpixels, partition - 1, count) for partition in joined], axis=1),
+        strength=edge_strengths(graph, strength, superpixels.shape),
     )
     merges, costs = merge_regions(graph, evidence, WEIGHTS)
     return Hierarchy(superpixels, count, merges, costs)
@@ -195,14 +195,14 @@ def _double(half: npt.NDArray[np.uint8], shape: tuple[int, ...]) -> npt.NDArray[
     return half.astype(np.int32).repeat(2, axis=0).repeat(2, axis=1)[: shape[0], : shape[1]]
 
 
-def _tally(superpixels: LabelMap, values: npt.NDArray[np.int32], count: int) -> npt.NDArray[np.float32]:
+def tally(superpixels: LabelMap, values: npt.NDArray[np.int32], count: int) -> npt.NDArray[np.float32]:
     """Count each value in each superpixel: float32 (count, highest value + 1)."""
     kinds = int(values.max()) + 1
     places = (superpixels.astype(np.int64) - 1) * kinds + values
     return np.bincount(places.ravel(), minlength=count * kinds).reshape(count, kinds).astype(np.float32)
 
 
-def _strength_of_edges(
+def edge_strengths(
     graph: RegionGraph, strength: npt.NDArray[np.float32], shape: tuple[int, ...]
 ) -> npt.NDArray[np.float64]:
     """Sum boundary strength along each edge, measured mostly in the direction in which that boundary runs."""
