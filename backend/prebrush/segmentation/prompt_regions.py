@@ -32,6 +32,8 @@ SIZES = (-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0)
 CHANGES = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0)
 """The same for what a later mark adds or takes away."""
 CERTAIN = 1e6
+RIVAL_ALONG, RIVAL_AWAY = 8, 11
+"""Columns of `change_evidence`: how much nearer the mark is than marks of the other sign."""
 
 
 class Mark(NamedTuple):
@@ -119,6 +121,9 @@ def change_options(
     margins = evidence @ (weights.added if mark.positive else weights.removed)
     certain = np.where(open_to, 0.0, CERTAIN)
     rivals = [other for other in marks if other.positive != mark.positive]
+    if rivals:
+        # what is nearer to a mark of the other sign, straight and along the way, is that one's
+        certain[open_to & (evidence[:, RIVAL_ALONG] < 0) & (evidence[:, RIVAL_AWAY] < 0)] = -CERTAIN
     for rival in rivals:
         certain[rival.sources] = -CERTAIN
     certain[mark.sources] = CERTAIN
