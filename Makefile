@@ -8,7 +8,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SYSTEM := sh tests/install_system_parts.sh
 
-.PHONY: serve test test-lowest lint format documents e2e bench clean
+.PHONY: serve test test-lowest lint format documents pictures e2e bench clean
 
 serve: .venv/.serve
 	@$(BIN)/prebrush serve --port $(PORT) $(ARGS)
@@ -32,9 +32,13 @@ format: .venv/.lint
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-# README tables and config.yaml, from the code.
+# README tables, config.yaml and the methods' pages, from the code; `make pictures` makes their pictures.
 documents: .venv/.test
 	$(BIN)/python tests/documents.py
+	$(BIN)/python tests/method_pages.py
+
+pictures: .venv/.test
+	$(BIN)/python docs/make_pictures.py
 
 e2e: .venv/.test .venv-studio/.studio
 	@$(SYSTEM) chromium

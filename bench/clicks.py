@@ -18,7 +18,7 @@ from bench.images import photograph
 from prebrush.datatypes import LabelMap, Mask, Prompt, RGBImage
 from prebrush.evaluation.clicks import MOST_CLICKS, click_ious
 from prebrush.segmentation.kernels.flooding import flood
-from prebrush.segmentation.methods.prompt import answer, prepare
+from prebrush.segmentation.methods.prompt import find_object, prepare
 from prebrush.segmentation.scaling import shrink, shrink_prompt
 
 SHARED = Path(os.environ.get("PREBRUSH_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
@@ -68,7 +68,7 @@ def rows() -> Iterator[Row]:
         yield Row(
             name="warm click",
             input=f"{megapixels} MP (astronaut, mirrored)",
-            ours=partial(answer, ready, prompt),
+            ours=partial(find_object, ready, prompt),
             check=is_honoured(prompt),
             limit_ms=WARM_MS,
         )
@@ -137,11 +137,11 @@ def compare(
 
 
 def start_prompt(image: RGBImage) -> Answer:
-    return partial(answer, prepare(image))
+    return partial(find_object, prepare(image))
 
 
 def answer_cold(image: RGBImage, prompt: Prompt) -> Mask:
-    return answer(prepare(image), prompt)
+    return find_object(prepare(image), prompt)
 
 
 def is_honoured(prompt: Prompt) -> Callable[[Mask, object], str]:

@@ -29,6 +29,34 @@ def photograph(name: str, megapixels: int) -> RGBImage:
     return np.ascontiguousarray(mirrored)
 
 
+TILE = (400, 500)
+"""Height and width of the parts of a mosaic."""
+
+
+def mosaic(megapixels: int) -> RGBImage:
+    """Lay parts of different photographs side by side, in their own resolution, until the size is filled.
+
+    Parameters
+    ----------
+    megapixels : int
+        1, 4 or 12.
+    """
+    height, width = SIZES[megapixels]
+    names = ("retina", "astronaut", "coffee", "hubble_deep_field", "rocket", "immunohistochemistry", "camera", "gravel")
+    parts = []
+    for name in names:
+        image = getattr(skimage.data, name)()
+        image = np.dstack([image] * 3) if image.ndim == 2 else image
+        for top in range(0, image.shape[0] - TILE[0] + 1, TILE[0]):
+            parts += [
+                image[top:, left:][: TILE[0], : TILE[1]] for left in range(0, image.shape[1] - TILE[1] + 1, TILE[1])
+            ]
+    down, across = -(-height // TILE[0]), -(-width // TILE[1])
+    # every seventh, so that neighbours are of different photographs
+    lines = [np.hstack([parts[7 * (row * across + col) % len(parts)] for col in range(across)]) for row in range(down)]
+    return np.ascontiguousarray(np.vstack(lines)[:height, :width])
+
+
 def to_gray(image: RGBImage) -> GrayImage:
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
 

@@ -14,8 +14,8 @@ from flask.testing import FlaskClient
 from bench.harness import Row, WrongResultError
 from bench.images import photograph
 from prebrush.labelstudio.request import PredictRequest, parse_predict
-from prebrush.predictor import warm_kernels
 from prebrush.settings import Settings, StorageSettings, StudioSettings
+from prebrush.warming import warm_kernels
 from prebrush.web import create_app
 
 CONFIG = (

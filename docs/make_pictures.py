@@ -1,6 +1,7 @@
-"""Makes the pictures of the documents with the product itself: ``.venv/bin/python docs/make_pictures.py``.
+"""Makes the pictures of the documents with the product itself: ``make pictures``.
 
-Only photographs that are free to republish: scikit-image's (coffee, CC0; coins, no known restrictions).
+Only photographs that are free to republish, all from scikit-image's samples: coffee (CC0), coins and stained tissue (no
+known restrictions).
 """
 
 from pathlib import Path
@@ -13,28 +14,45 @@ from prebrush.datatypes import RGBImage
 from prebrush.overlay import draw_overlay, encode_png
 from prebrush.planning import build_recipe
 from prebrush.predictor import compute_segments
+from prebrush.segmentation import METHODS
+from prebrush.segmentation.method import Method
 
 IMAGES = Path(__file__).parent / "images"
 GAP = 12
 HEIGHT = 250
+JPEG_QUALITY = 88
 
 
 def main() -> None:
     """Write every picture."""
-    IMAGES.mkdir(exist_ok=True)
+    (IMAGES / "methods").mkdir(parents=True, exist_ok=True)
     coffee = skimage.data.coffee()
     coins = np.repeat(skimage.data.coins()[..., None], 3, axis=2)
+    photos = [np.ascontiguousarray(image) for image in (coffee, coins, skimage.data.immunohistochemistry())]
     cv2.imwrite(str(IMAGES / "coffee.jpg"), coffee[..., ::-1])
-    rows = [np.hstack(with_gaps([panel(image), panel(masks(image))])) for image in (coffee, coins)]
-    width = sum(row.shape[1] for row in rows) + GAP
-    sheet = np.full((HEIGHT, width, 3), 255, np.uint8)
+    (IMAGES / "first_look.png").write_bytes(encode_png(first_look(photos[:2])))
+    write_jpeg("photos", photos)
+    for name, method in METHODS.items():
+        write_jpeg(name, [masks(image, method) for image in photos])
+
+
+def first_look(photos: list[RGBImage]) -> RGBImage:
+    """Put each photo beside what a project that nobody tuned would get, all in one row."""
+    rows = [np.hstack(with_gaps([panel(image), panel(masks(image, METHODS["auto"]))])) for image in photos]
+    sheet = np.full((HEIGHT, sum(row.shape[1] for row in rows) + GAP, 3), 255, np.uint8)
     sheet[:, : rows[0].shape[1]], sheet[:, -rows[1].shape[1] :] = rows
-    (IMAGES / "first_look.png").write_bytes(encode_png(sheet))
+    return sheet
 
 
-def masks(image: RGBImage) -> RGBImage:
-    """Draw what a project that nobody tuned would get."""
-    segments = compute_segments(np.ascontiguousarray(image), build_recipe({}))
+def write_jpeg(name: str, images: list[RGBImage]) -> None:
+    """Write a strip of images for a method's page."""
+    strip = np.hstack(with_gaps([panel(image) for image in images]))
+    cv2.imwrite(str(IMAGES / "methods" / f"{name}.jpg"), strip[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+
+
+def masks(image: RGBImage, method: Method[object]) -> RGBImage:
+    """Draw what a method makes of an image, every knob and the clean-up at their defaults."""
+    segments = compute_segments(image, build_recipe({"method": method.name}))
     return draw_overlay(image, segments.label_map)
 
 

@@ -1,6 +1,7 @@
 """Writes the README's tables and config.yaml from the code (``make documents``); test_docs.py fails if they differ."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import typer.main
@@ -105,11 +106,15 @@ def build_tables() -> dict[str, str]:
 
 
 def fill_in(text: str) -> str:
-    """Put the tables between their markers."""
-    for name, content in build_tables().items():
+    """Put the README's tables between their markers."""
+    return fill_markers(text, build_tables(), "README.md")
+
+
+def fill_markers(text: str, parts: Mapping[str, str], where: str) -> str:
+    for name, content in parts.items():
         pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
         if len(pattern.findall(text)) != 1:
-            raise SystemExit(f"README.md must have the markers of the table {name!r} once")
+            raise SystemExit(f"{where} must have the markers of {name!r} once")
         text = pattern.sub(lambda match, content=content: f"{match[1]}{content}\n{match[2]}", text)
     return text
 

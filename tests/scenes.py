@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
+
+from prebrush.segmentation.filters import blur
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,116 @@ def crop_rows() -> Scene:
     colors *= rng.normal(1, 0.12, (height, width, 1)) * np.where(np.arange(width) < 110, 1.0, 0.4)[None, :, None]
     image = (colors + rng.normal(0, 5, colors.shape)).clip(0, 255).astype(np.uint8)
     return Scene("crop rows", image, truth)
+
+
+def grain(rng: np.random.Generator, shape: tuple[int, int], sigma: float) -> np.ndarray:
+    """Noise of one grain size, standard deviation 1."""
+    noise = blur(rng.normal(0, 1, shape).astype(np.float32), sigma)
+    return noise / noise.std()
+
+
+def _draw_leaf(cover: np.ndarray, rng: np.random.Generator, center: tuple[float, float], size: float) -> None:
+    """Add one bent, pointed leaf from a (col, row) outwards."""
+    steps = np.linspace(0.08, 1, 14)
+    angles = rng.uniform(0, 2 * np.pi) + rng.normal(0, 0.5) * steps
+    cols = center[0] + np.cumsum(np.cos(angles)) * size / 14
+    rows = center[1] + np.cumsum(np.sin(angles)) * size / 14
+    half = rng.uniform(0.05, 0.2) * size * np.sin(np.pi * steps) ** 0.7 + 0.5
+    left = np.stack((cols - np.sin(angles) * half, rows + np.cos(angles) * half), axis=1)
+    right = np.stack((cols + np.sin(angles) * half, rows - np.cos(angles) * half), axis=1)
+    outline = np.concatenate((left, right[::-1]))
+    cv2.fillPoly(cover, [np.round(outline * 16).astype(np.int32)], 1.0, cv2.LINE_AA, 4)
+
+
+def field(seed: int) -> Scene:
+    """Plants of several greens on soil with clods, stones and straw, under uneven light and with a camera's noise."""
+    rng = np.random.default_rng(seed)
+    shape = (360, 480)
+    relief = np.sum([amount * grain(rng, shape, sigma) for sigma, amount in ((1, 0.6), (3, 1.2), (8, 2.4))], axis=0)
+    slope = cv2.Sobel(relief, cv2.CV_64F, 1, 0)
+    light = np.clip(1 + rng.uniform(0.08, 0.22) * slope / slope.std(), 0.2, 2.0)
+    if seed % 3 == 0:  # the shadow of whoever took the photo
+        light[:, : int(rng.uniform(100, 300))] *= rng.uniform(0.45, 0.7)
+    ground = np.array(
+        [(118, 92, 70), (95, 78, 64), (140, 112, 88), (125, 118, 108), (70, 58, 50)][seed % 5], np.float64
+    )
+    colors = np.tile(ground, (*shape, 1)) * np.exp(0.04 * rng.normal(0, 1, 3) * grain(rng, shape, 6.0)[:, :, None])
+    for _ in range(25):  # stones and straw
+        place = (int(rng.uniform(0, shape[1])), int(rng.uniform(0, shape[0])))
+        cv2.circle(colors, place, int(rng.uniform(1, 6)), (170, 165, 158), -1)
+        end = (place[0] + int(rng.uniform(-40, 40)), int(rng.uniform(0, shape[0])) // 4 + place[1])
+        cv2.line(colors, place, end, (190, 170, 120), 1)
+    colors *= light[:, :, None]
+    cover = np.zeros(shape, np.float32)
+    for _ in range(int(rng.integers(8, 30))):
+        plant = np.zeros(shape, np.float32)
+        center = (rng.uniform(0, shape[1]), rng.uniform(0, shape[0]))
+        for _ in range(int(rng.integers(3, 9))):
+            _draw_leaf(plant, rng, center, rng.uniform(10, 34))
+        greens = ((78, 128, 52), (95, 140, 60), (60, 105, 55), (110, 150, 80), (120, 140, 70))
+        green = np.array(greens[int(rng.integers(5))]) * rng.uniform(0.75, 1.25)
+        shaded = np.clip(1 + 0.15 * grain(rng, shape, 2.0), 0.4, 1.8)[:, :, None] * green
+        colors += plant[:, :, None] * (shaded - colors)
+        cover = np.maximum(cover, plant)
+    colors = cv2.GaussianBlur(colors, (0, 0), 0.6) * rng.uniform((0.92, 0.92, 0.88), (1.1, 1.04, 1.1))
+    image = (colors + rng.normal(0, rng.uniform(2, 7), colors.shape)).clip(0, 255).astype(np.uint8)
+    return Scene(f"field {seed}", image, (cover > 0.5).astype(np.int32))
+
+
+def blood_cell(seed: int) -> Scene:
+    """A white blood cell with a nucleus of lobes among red ones: 0 ground, 1 cytoplasm, 2 nucleus, 3 red cells."""
+    rng = np.random.default_rng(seed)
+    side = 240
+    truth = np.zeros((side, side), np.int32)
+    for angle in rng.uniform(0, 2 * np.pi, 5):
+        reach = rng.uniform(95, 130)
+        truth[disc(side, side, 120 + reach * np.sin(angle), 120 + reach * np.cos(angle), 24)] = 3
+    truth[disc(side, side, 120, 120, 58)] = 1
+    for turn in np.arange(3) * 0.9 + rng.uniform(0, 6):
+        truth[disc(side, side, 120 + 20 * np.sin(turn), 120 + 20 * np.cos(turn), 19)] = 2
+    colors = np.array([(250, 228, 204), (214, 178, 196), (88, 44, 122), (222, 152, 160)], np.float64)[truth]
+    colors *= 1 + 0.05 * grain(rng, (side, side), 2.0)[:, :, None] * (truth > 0)[:, :, None]
+    colors = cv2.GaussianBlur(colors, (0, 0), 1.0) * rng.uniform(0.88, 1.0, 3)
+    return Scene(f"blood cell {seed}", (colors + rng.normal(0, 3, colors.shape)).clip(0, 255).astype(np.uint8), truth)
+
+
+def walk(rng: np.random.Generator, shape: tuple[int, int], width: float) -> np.ndarray:
+    """Draw a wandering crack from the left or the upper side: how much of each pixel it covers, float32 (H, W)."""
+    large = np.zeros((shape[0] * 4, shape[1] * 4), np.uint8)
+    upright = rng.random() < 0.5
+    place = np.array((0.0, rng.uniform(0, shape[1])) if upright else (rng.uniform(0, shape[0]), 0.0))
+    course = (np.pi / 2 if upright else 0.0) + rng.uniform(-0.5, 0.5)
+    heading, now = course, width
+    for _ in range(2 * sum(shape)):
+        heading = course + 0.94 * (heading - course) + rng.normal(0, 0.22)
+        place = place + np.array((np.sin(heading), np.cos(heading)))
+        now = float(np.clip(now + rng.normal(0, 0.06) * width + 0.04 * (width - now), 0.5 * width, 1.8 * width))
+        center = (int((place[1] + 0.5) * 32), int((place[0] + 0.5) * 32))
+        cv2.circle(large, center, max(1, int(now * 16)), 255, -1, shift=3)
+    return cv2.resize(large, shape[::-1], interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+
+
+def cracked_ground(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rough ground with dark cracks, in some scenes under a shadow: image and truth."""
+    rng = np.random.default_rng(seed)
+    shape = (240, 320)
+    rough = rng.uniform(0.4, 1.3)
+    image = np.full(shape, rng.uniform(100, 190), np.float32)
+    for sigma, amount in ((0.0, 4), (0.8, 9), (1.6, 6), (3.2, 3), (10.0, 2.5)):
+        image += rough * amount * grain(rng, shape, sigma)
+    specks = grain(rng, shape, 1.2)
+    image += rough * 12 * (np.clip(specks - 1.8, 0, None) - np.clip(-specks - 1.8, 0, None))
+    truth = np.zeros(shape, np.bool_)
+    for _ in range(2):
+        covered = walk(rng, shape, rng.uniform(1.6, 7))
+        truth |= covered > 0.4
+        image -= rng.uniform(35, 75) * blur(covered, 0.7) * np.clip(1 + 0.35 * grain(rng, shape, 12), 0.25, 1.4)
+    if seed % 2:
+        shadow = np.zeros(shape, np.float32)
+        shadow[:, int(rng.uniform(20, 120)) : int(rng.uniform(160, 300))] = 1
+        image *= 1 - rng.uniform(0.2, 0.5) * blur(shadow, rng.uniform(1.5, 8))
+    image += rng.normal(0, 2, shape)
+    return np.repeat(image.clip(0, 255).astype(np.uint8)[:, :, None], 3, axis=2), truth
 
 
 OBJECT_SCENES = (two_discs(), dark_cells(), equal_brightness())

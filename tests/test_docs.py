@@ -6,7 +6,9 @@ import pytest
 import yaml
 
 from documents import CONFIG, README, ROUTES, app_routes, fill_in, write_config
+from method_pages import INDEX, fill_index, fill_page, page_of
 from prebrush.cli import app as cli
+from prebrush.segmentation import METHODS, get_method
 from prebrush.segmentation.method import knobs_of
 from prebrush.settings import SECRETS, SECTIONS, Settings, StorageSettings, load_settings
 from prebrush.web import create_app
@@ -50,10 +52,37 @@ def test_make_targets_exist(target):
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
 
 
-def test_links_and_pictures_exist():
-    for link in re.findall(r"\]\(([^)#]+)\)", README.read_text()):
+PAGES = [README, *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_and_pictures_exist(page):
+    for link in re.findall(r"\]\(([^)#]+)", page.read_text()):
         if not link.startswith("http"):
-            assert (ROOT / link).exists(), link
+            assert (page.parent / link).exists(), link
+
+
+@pytest.mark.parametrize("name", [name for name, method in METHODS.items() if not method.package])
+def test_each_method_has_a_page_that_tells_what_the_code_does(name):
+    text = page_of(name).read_text()
+    assert fill_page(name, text) == text, "run: make documents"
+    reason = text.partition("## When to choose it")[2].partition("<!-- body -->")[0]
+    assert len(reason) > 80
+
+
+def test_the_index_lists_every_method_and_no_page_is_left_over():
+    text = INDEX.read_text()
+    assert fill_index(text) == text, "run: make documents"
+    assert {page.stem for page in INDEX.parent.glob("*.md")} == {*METHODS, "README"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_methods_and_knobs_named_in_tags_exist(page):
+    for line in page.read_text().splitlines():
+        chosen = re.findall(r'model_method="(\w+)"', line)
+        for name in chosen:
+            if name not in {"top_hat"}:  # the example of a package's method
+                get_method(name)
 
 
 def test_the_librarys_example_runs():

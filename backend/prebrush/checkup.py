@@ -9,6 +9,7 @@ from prebrush.pictures import Account, build_studio, build_studio_client
 from prebrush.planning import check_choices
 from prebrush.projects import ProjectState
 from prebrush.segmentation import DEFAULT_METHOD
+from prebrush.segmentation.registry import UNUSABLE
 from prebrush.settings import Settings, server_url
 from prebrush.storage import open_storage
 
@@ -41,6 +42,9 @@ def _check_methods(settings: Settings) -> Finding:
         check_choices(settings)
     except PrebrushError as error:
         return Finding(what="method", ok=False, found=str(error), advice="Change it in config.yaml.")
+    if UNUSABLE:
+        advice = "Mend the package or uninstall it; all other methods work."
+        return Finding(what="method", ok=False, found="; ".join(UNUSABLE.values()), advice=advice)
     return Finding(
         what="method", ok=True, found=f"default is {settings.default.get('method') or DEFAULT_METHOD}", advice=""
     )

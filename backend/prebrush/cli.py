@@ -147,7 +147,10 @@ def methods(
     from prebrush.segmentation import METHODS, get_method
 
     if name is None:
-        rows = [{"name": key, "summary": method.summary} for key, method in METHODS.items()]
+        rows = [
+            {"name": key, "from": method.package or "prebrush", "summary": method.summary}
+            for key, method in METHODS.items()
+        ]
     else:
         rows = [
             {"knob": knob.name, "default": knob.default, "values": knob.expected(), "help": knob.help}
@@ -265,7 +268,7 @@ def health(config: ConfigFile = None) -> None:
 @app.command("warm-up")
 def warm_up() -> None:
     """Compile the kernels ahead of time, as an image build or a first start does."""
-    from prebrush.predictor import warm_kernels
+    from prebrush.warming import warm_kernels
 
     started = time.perf_counter()
     warm_kernels()

@@ -16,8 +16,9 @@ from prebrush.errors import PrebrushError
 from prebrush.files import load_image
 from prebrush.overlay import PALETTE, draw_overlay, encode_png
 from prebrush.planning import build_recipe
-from prebrush.predictor import compute_segments, warm_kernels
+from prebrush.predictor import compute_segments
 from prebrush.settings import Settings
+from prebrush.warming import warm_kernels
 
 TILE_PIXELS = 420 * 300
 """Area of each picture on the sheet."""

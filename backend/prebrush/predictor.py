@@ -18,7 +18,6 @@ from prebrush.datatypes import Label, Prompt, RGBImage, Segments, Task
 from prebrush.errors import InvalidBody, InvalidPrompt, PrebrushError, RequestError, SegmentationError
 from prebrush.images import DECODING_VERSION
 from prebrush.jobs import Jobs, Slots, Urgency
-from prebrush.labelstudio import outlines, rle_kernels
 from prebrush.labelstudio.config import parse_label_config
 from prebrush.labelstudio.prompts import build_prompt, find_target
 from prebrush.labelstudio.request import PredictRequest, SetupRequest
@@ -30,7 +29,6 @@ from prebrush.projects import Projects, ProjectState
 from prebrush.recent import Recent
 from prebrush.regions import build_prediction, build_prompted_prediction, mean_score
 from prebrush.segmentation.cleanup import UNTOUCHED
-from prebrush.segmentation.kernels import warm_all
 from prebrush.segmentation.picking import pick_segments
 from prebrush.segmentation.pipeline import run as run_pipeline
 from prebrush.settings import Settings
@@ -78,7 +76,7 @@ class Predictor:
         cores = settings.server.jobs or os.cpu_count() or 1
         self._cores = Slots(cores)
         self._jobs: Jobs[bytes] = Jobs(cores + 2 * FETCHERS, reserved=FETCHERS)
-        self._recent = Recent(RECENT_BYTES)
+        self._recent: Recent[bytes] = Recent(RECENT_BYTES, len)
 
     @property
     def unfinished(self) -> int:
@@ -283,13 +281,6 @@ def build_predictor(settings: Settings) -> Predictor:
     kept = settings.storage
     storage = ForgivingStorage(open_storage(kept.url, max_bytes=kept.max_bytes, ttl_s=kept.ttl_s))
     return Predictor(settings, storage, Pictures(settings, storage))
-
-
-def warm_kernels() -> None:
-    """Load every compiled kernel, compiling what is not in the cache on disk, so that no request waits for it."""
-    rle_kernels.warm()
-    outlines.warm()
-    warm_all()
 
 
 def compute_segments(pixels: RGBImage, recipe: Recipe, prompt: Prompt | None = None) -> Segments:

@@ -1,28 +1,42 @@
-"""The last answers, in memory: what a batch finished in the background is there next time, even without a storage."""
+"""What was used last, in memory, up to a number of bytes."""
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+V = TypeVar("V")
 
 
-class Recent:
-    """Keeps values up to a number of bytes; those not asked for the longest leave first. Safe between threads."""
+class Recent(Generic[V]):
+    """Keeps values up to a number of bytes; those not asked for the longest leave first. Safe between threads.
 
-    def __init__(self, max_bytes: int) -> None:
-        self._values: OrderedDict[str, bytes] = OrderedDict()
+    Parameters
+    ----------
+    max_bytes : int
+    size_of : callable
+        How many bytes a value takes.
+    """
+
+    def __init__(self, max_bytes: int, size_of: Callable[[V], int]) -> None:
+        self._values: OrderedDict[str, V] = OrderedDict()
         self._room = max_bytes
+        self._size_of = size_of
         self._lock = threading.Lock()
 
-    def get(self, key: str) -> bytes | None:
+    def get(self, key: str) -> V | None:
         """Return a value, or None if it is not there any more."""
         with self._lock:
             if key in self._values:
                 self._values.move_to_end(key)
             return self._values.get(key)
 
-    def put(self, key: str, value: bytes) -> None:
+    def put(self, key: str, value: V) -> None:
         """Keep a value, replacing an older one."""
         with self._lock:
-            self._room += len(self._values.pop(key, b"")) - len(value)
+            if key in self._values:
+                self._room += self._size_of(self._values.pop(key))
+            self._room -= self._size_of(value)
             self._values[key] = value
             while self._room < 0:
-                self._room += len(self._values.popitem(last=False)[1])
+                self._room += self._size_of(self._values.popitem(last=False)[1])

@@ -62,7 +62,7 @@ def test_every_field_of_a_control_changes_the_version(name):
 
 
 def test_a_method_stands_for_the_versions_of_those_it_uses():
-    assert {"auto", "threshold", "watershed", "region_merging", "felzenszwalb"} <= set(versions_of(METHODS["auto"]))
+    assert {"auto", "threshold", "watershed", "region_merging", "ridge"} <= set(versions_of(METHODS["auto"]))
     for name, method in METHODS.items():
         source = inspect.getsource(inspect.getmodule(method.function))
         imported = set(re.findall(r"methods\.(\w+) import", source))

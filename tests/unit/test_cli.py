@@ -71,7 +71,7 @@ def test_a_point_picks_its_object(photo, tmp_path):
         (["serve", "--config", "none.yaml"], 2, "none.yaml"),
         (["serve", "--port", "99999"], 2, "65535"),
         (["serve", "--host", "203.0.113.7"], 2, "cannot listen"),
-        (["segment", "disc.png", "--point", "500000,5,-"], 2, "marks"),
+        (["segment", "disc.png", "--method", "kmeans", "--point", "500000,5,-"], 2, "marks"),
     ],
 )
 def test_an_error_is_one_line_and_a_status(photo, arguments, status, words):

@@ -4,7 +4,7 @@ from prebrush.recent import Recent
 
 
 def test_what_was_not_asked_for_the_longest_leaves_first():
-    recent = Recent(10)
+    recent = Recent(10, len)
     recent.put("a", b"1234")
     recent.put("b", b"1234")
     assert recent.get("a") == b"1234"
@@ -13,7 +13,7 @@ def test_what_was_not_asked_for_the_longest_leaves_first():
 
 
 def test_replacing_counts_once_and_too_large_a_value_is_not_kept():
-    recent = Recent(10)
+    recent = Recent(10, len)
     for _ in range(5):
         recent.put("a", b"12345678")
     assert recent.get("a") == b"12345678"

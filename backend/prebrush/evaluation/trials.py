@@ -17,9 +17,10 @@ from prebrush.evaluation.measuring import CLICKS, measure, prompt_of
 from prebrush.evaluation.results import Results, Row, Setting, summarize
 from prebrush.files import load_image
 from prebrush.planning import Recipe, build_recipe, sort_knobs
-from prebrush.predictor import compute_segments, warm_kernels
+from prebrush.predictor import compute_segments
 from prebrush.segmentation import METHODS
 from prebrush.settings import Settings
+from prebrush.warming import warm_kernels
 
 LIFTED_CAP = 100_000
 """`max_regions` while evaluating: how many regions a project wants to see says nothing of the method."""
@@ -28,8 +29,10 @@ SWEEPS: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType(
     {
         "felzenszwalb": ("scale", ("100", "200", "300", "450", "600", "900", "1300", "2000")),
         "kmeans": ("n_clusters", ("2", "3", "4", "5", "6", "8", "12")),
-        "region_merging": ("n_regions", ("3", "5", "8", "12", "16", "24", "32", "48")),
+        "region_merging": ("n_regions", ("2", "3", "4", "5", "6", "8", "10", "12", "16", "24", "32", "48")),
+        "mean_shift": ("color_radius", ("6", "7", "8", "9", "10", "11", "12", "14", "17")),
         "multi_otsu": ("n_classes", ("2", "3", "4", "5", "6")),
+        "normalized_cut": ("threshold", ("0.001", "0.002", "0.004", "0.007", "0.01", "0.015", "0.02", "0.03")),
     }
 )
 """The main knob of methods that divide a scene, and the values at which regions are measured: there is no right number

@@ -12,14 +12,18 @@ from prebrush.segmentation.kernels.nearest import nearest_center
 
 Floats = npt.NDArray[np.float32]
 
-DIRECTIONS = 8
-RADII = ((2, 3), (2, 5), (4, 5))
-"""By how much the image is shrunk, and the radius of the discs at that size: 6, 10 and 20 pixels of the image."""
+DIRECTIONS = 6
+SHRUNK = 4
+"""Strength is measured at a quarter of the image's size. At half the size it costs four times as much, and the regions
+are no better: their exact outlines come from elsewhere."""
+RADII = (2, 3, 5)
+"""Of the discs at that size: 8, 12 and 20 pixels of the image."""
 BINS = 13
 CHANNELS = ((0.0, 100.0), (-50.0, 50.0), (-50.0, 50.0))
 """Ranges of lightness, a and b that the bins divide."""
 N_TEXTONS = 24
-SAMPLED_PIXELS = 4000
+TEXTON_STARTS = 4
+SAMPLED_PIXELS = 1500
 FILTER_ANGLES = 6
 FAINTEST = 0.001
 """Contrast, black to white being 1, below which there is only the rounding of the filters."""
@@ -61,21 +65,23 @@ def textons(lightness: Floats) -> npt.NDArray[np.uint8]:
 
     Returns
     -------
-    uint8 ((H + 1) // 2, (W + 1) // 2)
-        At half the size, 0..N_TEXTONS - 1.
+    uint8 (quarter of H, quarter of W)
+        Both rounded up; 0..N_TEXTONS - 1.
     """
-    small = _half(lightness)
+    half = _half(lightness)
+    quarter = _half(half)
     bank = _filters(1.0)
-    answers = [cv2.filter2D(lightness, -1, kernel, borderType=cv2.BORDER_REPLICATE)[::2, ::2] for kernel in bank]
-    answers += [cv2.filter2D(small, -1, kernel, borderType=cv2.BORDER_REPLICATE) for kernel in bank]
-    answers += [_blob(lightness)[::2, ::2], _blob(small)]
+    # the filters of the finer size are needed at every other pixel only
+    answers = [cv2.filter2D(half, -1, kernel, borderType=cv2.BORDER_REPLICATE)[::2, ::2] for kernel in bank]
+    answers += [cv2.filter2D(quarter, -1, kernel, borderType=cv2.BORDER_REPLICATE) for kernel in bank]
+    answers += [_blob(half)[::2, ::2], _blob(quarter)]
     points = np.stack(answers, axis=-1).reshape(-1, len(answers)) / np.float32(100)
     # the logarithm of the contrast (Weber's law) in place of the contrast
     contrast = np.linalg.norm(points, axis=1, keepdims=True)
     points *= (contrast > FAINTEST) * np.log1p(contrast / np.float32(0.03)) / np.maximum(contrast, np.float32(1e-6))
     sample = np.ascontiguousarray(points[:: max(1, len(points) // SAMPLED_PIXELS)])
-    centers, _ = cluster(sample, np.ones(len(sample), np.float32), N_TEXTONS, 0)
-    return nearest_center(points, centers).astype(np.uint8).reshape(small.shape)
+    centers, _ = cluster(sample, np.ones(len(sample), np.float32), N_TEXTONS, 0, restarts=TEXTON_STARTS)
+    return nearest_center(points, centers).astype(np.uint8).reshape(quarter.shape)
 
 
 def boundary_strength(lab: Floats, texture: npt.NDArray[np.uint8]) -> Floats:
@@ -84,32 +90,28 @@ def boundary_strength(lab: Floats, texture: npt.NDArray[np.uint8]) -> Floats:
     Parameters
     ----------
     lab : float32 (H, W, 3)
-    texture : uint8 ((H + 1) // 2, (W + 1) // 2)
+    texture : uint8 (h, w)
         From `textons`.
 
     Returns
     -------
-    float32 (DIRECTIONS, (H + 1) // 2, (W + 1) // 2)
-        At half the size; 0 to 4, the sum over lightness, a, b and texture, averaged over the sizes of disc. For the
-        directions see `half_disc_gradient`.
+    float32 (DIRECTIONS, h, w)
+        At a quarter of the size; 0 to 4, the sum over lightness, a, b and texture, averaged over the sizes of disc. For
+        the directions see `half_disc_gradient`.
 
     Notes
     -----
     The oriented gradients of D. Martin, C. Fowlkes, J. Malik, IEEE TPAMI 26(5), 2004, doi:10.1109/TPAMI.2004.1273918.
     """
     height, width = texture.shape
+    small = cv2.resize(lab, (width, height), interpolation=cv2.INTER_AREA).reshape(height, width, 3)
+    planes = [(texture.astype(np.float32), N_TEXTONS)]
+    for part, (low, high) in enumerate(CHANNELS):
+        planes.append((np.clip((small[:, :, part] - low) / (high - low), 0, 1) * np.float32(BINS - 1), BINS))
     strength = np.zeros((DIRECTIONS, height, width), np.float32)
-    for shrunk, radius in RADII:
-        size = (-(-width * 2 // shrunk), -(-height * 2 // shrunk))
-        small = cv2.resize(lab, size, interpolation=cv2.INTER_AREA).reshape(size[1], size[0], 3)
-        found = half_disc_gradient(
-            texture[:: shrunk // 2, :: shrunk // 2].astype(np.float32), N_TEXTONS, radius, DIRECTIONS
-        )
-        for part, (low, high) in enumerate(CHANNELS):
-            values = np.clip((small[:, :, part] - low) / (high - low), 0, 1) * np.float32(BINS - 1)
-            found += half_disc_gradient(values, BINS, radius, DIRECTIONS)
-        for direction in range(DIRECTIONS):
-            strength[direction] += cv2.resize(found[direction], (width, height), interpolation=cv2.INTER_LINEAR)
+    for radius in RADII:
+        for values, n_bins in planes:
+            strength += half_disc_gradient(values, n_bins, radius, DIRECTIONS)
     return strength / np.float32(len(RADII))
 
 

@@ -3,6 +3,7 @@
 Not for finding segments: what is dropped becomes background, and nothing here makes a segment out of background.
 """
 
+import math
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -14,7 +15,7 @@ import numpy.typing as npt
 from prebrush.datatypes import LabelMap, RGBImage, Segments
 from prebrush.segmentation.kernels.boundaries import majority
 from prebrush.segmentation.kernels.components import areas_of, connected_components, replace_numbers
-from prebrush.segmentation.kernels.region_stats import surroundings
+from prebrush.segmentation.kernels.runs import fill_holes
 from prebrush.segmentation.method import param
 from prebrush.segmentation.scoring import score_segments
 
@@ -77,17 +78,19 @@ def clean(segments: Segments, image: RGBImage, cleanup: Cleanup, classes: Collec
         label_map = _open(label_map, round(cleanup.opening), len(names))
     if cleanup.smoothing >= 0.5:
         label_map = _smooth(label_map, round(cleanup.smoothing), len(names))
+    least = max(1.0, _pixels(cleanup.min_area, label_map.size))
     if cleanup.instances == "split":
-        label_map, origin = connected_components(label_map)
+        # specks are left out here, where their areas are known anyway
+        label_map, origin = connected_components(label_map, least_area=math.ceil(least))
         names = [names[number - 1] for number in origin[1:].tolist()]
     elif cleanup.instances == "merge":
         label_map, names = _merge(label_map, names)
     areas = areas_of(label_map, len(names))[1:]
-    kept = areas >= max(1.0, _pixels(cleanup.min_area, label_map.size))
+    kept = areas >= least
     if not kept.all():
         label_map, names = _keep(label_map, names, kept)
     if cleanup.fill_holes > 0:
-        label_map = _fill_holes(label_map, _pixels(cleanup.fill_holes, label_map.size))
+        label_map = fill_holes(label_map, _pixels(cleanup.fill_holes, label_map.size))
     if cleanup.clear_border:
         label_map, names = _keep(label_map, names, ~_touching_border(label_map, len(names)))
     return _rank(label_map, names, image, cleanup.max_regions)
@@ -169,22 +172,6 @@ def _open(label_map: LabelMap, radius: int, count: int) -> LabelMap:
 def _smooth(label_map: LabelMap, radius: int, count: int) -> LabelMap:
     lowest, highest = _extremes(label_map, radius, count)
     return majority(label_map, lowest != highest, radius)
-
-
-def _fill_holes(label_map: LabelMap, largest: float) -> LabelMap:
-    """Fill background that one segment encloses."""
-    background = (label_map == 0).astype(np.int32)
-    if not background.any():
-        return label_map
-    # foreground is connected over corners, so background is not
-    pieces, origin = connected_components(background, diagonal=False)
-    count = origin.size - 1
-    lowest, highest = surroundings(pieces, label_map, count)
-    enclosed = (lowest == highest) & (highest > 0) & (areas_of(pieces, count) <= largest)
-    enclosed[0] = False
-    if not enclosed.any():
-        return label_map
-    return label_map + replace_numbers(pieces, np.where(enclosed, highest, 0))
 
 
 def _touching_border(label_map: LabelMap, count: int) -> npt.NDArray[np.bool_]:

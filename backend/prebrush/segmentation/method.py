@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar, cast, get_type_hints
 
 import numpy as np
+import numpy.typing as npt
 
 from prebrush.datatypes import LabelMap, Prompt, RGBImage, Segments
 from prebrush.errors import InvalidParams, SegmentationError
@@ -145,6 +146,28 @@ def parse_knobs(params_class: type[P], values: Mapping[str, object], owner: str)
     return params_class(**{name: knobs[name].parse(value) for name, value in values.items()})
 
 
+Arrays = tuple[npt.NDArray[Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Preparation(Generic[P]):
+    """The work of a method that reads marks, in two parts, so that the first is done once for all clicks on an image.
+
+    Attributes
+    ----------
+    prepare : callable (image) -> named tuple of arrays
+        All that depends on the image alone, which is uint8 (H, W, 3), RGB, of any size.
+    answer : callable (prepared, params, prompt) -> label map
+        int32 (H, W), 1 object, 0 background.
+    kind : type of named tuple
+        What ``prepare`` returns; its fields are arrays of numbers, so that it can be stored.
+    """
+
+    prepare: Callable[[RGBImage], Arrays]
+    answer: Callable[[Any, P, Prompt], LabelMap]
+    kind: Any
+
+
 @dataclass(frozen=True, slots=True)
 class Method(Generic[P]):
     """A segmentation method: one function, its knobs, and what its segments are called.
@@ -162,10 +185,14 @@ class Method(Generic[P]):
     class_name : str
         What a segment is called in ``predicted_values``: ``foreground`` for all of them, or with ``{}`` for the number
         counted from 0, as in ``cluster-{}``; empty where a class has no meaning.
+    preparation : Preparation or None
+        For a method that answers marks quickly once the image is prepared.
     uses : tuple of str
         Names of the methods this one is built on: when one of them changes its pixels, this one does too.
     name : str
-        Filled in from the module's name when the method is registered.
+        Filled in when the method is registered: the module's name, or the entry point's.
+    package : str
+        Filled in when the method is registered: the package that brought it, empty for prebrush's own.
     """
 
     function: Callable[[RGBImage, P, Prompt], LabelMap]
@@ -174,7 +201,9 @@ class Method(Generic[P]):
     prompts: tuple[PromptKind, ...] = ()
     class_name: str = ""
     uses: tuple[str, ...] = ()
+    preparation: Preparation[P] | None = None
     name: str = ""
+    package: str = ""
 
     @property
     def knobs(self) -> tuple[Knob, ...]:
@@ -185,7 +214,7 @@ class Method(Generic[P]):
     def summary(self) -> str:
         """The first line of the docstring of the method's module, without the full stop."""
         module = __import__(self.function.__module__, fromlist=["__doc__"])
-        return (module.__doc__ or "").strip().splitlines()[0].rstrip(".")
+        return (module.__doc__ or "").strip().partition("\n")[0].rstrip(".")
 
     def parse_params(self, values: Mapping[str, object]) -> P:
         """Check raw knob values; see `parse_knobs`."""
@@ -197,13 +226,43 @@ class Method(Generic[P]):
         Raises
         ------
         SegmentationError
+            The method broke its contract, or, brought by a package, raised anything.
+        """
+        label_map = self._call(image, params, prompt or Prompt())
+        return self._checked(label_map, (image.shape[0], image.shape[1]))
+
+    def segment_prepared(self, prepared: Arrays, params: P, prompt: Prompt, shape: tuple[int, int]) -> Segments:
+        """Answer marks on an image of this height and width that was prepared.
+
+        Raises
+        ------
+        SegmentationError
             The method broke its contract.
         """
-        label_map = self.function(image, params, prompt or Prompt())
-        if label_map.shape != image.shape[:2]:
-            raise SegmentationError(f"{self.name} returned {label_map.shape} for an image of {image.shape[:2]}")
-        count = int(label_map.max(initial=0))
+        if self.preparation is None:
+            raise SegmentationError(f"{self.name} prepares nothing")
+        return self._checked(self.preparation.answer(prepared, params, prompt), shape)
+
+    def _checked(self, label_map: LabelMap, shape: tuple[int, int]) -> Segments:
+        """Check what the function returned, and name the segments."""
+        if label_map.shape != shape:
+            raise SegmentationError(f"{self.name} returned {label_map.shape} for an image of {shape}")
         if not np.issubdtype(label_map.dtype, np.int32):
             raise SegmentationError(f"{self.name} returned {label_map.dtype}, not int32")
+        count = int(label_map.max(initial=0))
         classes = tuple(self.class_name.format(number) for number in range(count))
         return Segments(label_map=label_map, classes=classes)
+
+    def _call(self, image: RGBImage, params: P, prompt: Prompt) -> LabelMap:
+        """Call the function; what a package brought is trusted with nothing that our own methods are tested for."""
+        if not self.package:
+            return self.function(image, params, prompt)
+        try:
+            label_map = np.asarray(self.function(image, params, prompt))
+        except Exception as error:
+            what = f"{type(error).__name__}: {error}"
+            raise SegmentationError(f"{self.name} of the package {self.package} failed with {what}") from error
+        numbers = np.unique(label_map[label_map != 0]) if label_map.dtype == np.int32 else ()
+        if not np.array_equal(numbers, np.arange(1, len(numbers) + 1)):
+            raise SegmentationError(f"{self.name} must number its segments 1..n without gaps, background 0")
+        return label_map

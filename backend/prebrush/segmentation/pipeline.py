@@ -61,8 +61,9 @@ def run(
         The method broke its contract.
     """
     full = (image.shape[0], image.shape[1])
-    working = working_size(*full, working_pixels)
     prompt = prompt or Prompt()
+    # what prepares an image for marks works at sizes of its own
+    working = full if prompt and method.preparation is not None else working_size(*full, working_pixels)
     small = image
     if working != full:
         factor = working[1] / full[1]
@@ -90,10 +91,11 @@ def _enlarge(segments: Segments, small: RGBImage, image: RGBImage) -> Segments:
     """Enlarge the label map; a segment that loses every pixel to its neighbours goes without a gap."""
     label_map = enlarge(segments.label_map, small, image)
     left = areas_of(label_map, len(segments))[1:] > 0
+    # made from numbers that were checked at the working size; checking again would take 100 MB at 12 megapixels
     if left.all():
-        return Segments(label_map, segments.scores, segments.classes)
+        return Segments.trusted(label_map, segments.scores, segments.classes)
     numbers = np.zeros(len(segments) + 1, np.int32)
     numbers[1:] = np.cumsum(left) * left
     scores = None if segments.scores is None else segments.scores[left]
     classes = tuple(name for name, kept in zip(segments.classes, left, strict=True) if kept)
-    return Segments(replace_numbers(label_map, numbers), scores, classes)
+    return Segments.trusted(replace_numbers(label_map, numbers), scores, classes)

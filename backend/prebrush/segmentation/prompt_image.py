@@ -10,10 +10,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from prebrush.datatypes import LabelMap, Prompt, RGBImage
+from prebrush.datatypes import LabelMap, RGBImage
 from prebrush.segmentation.boundary_strength import boundary_strength, textons
 from prebrush.segmentation.color import to_lab
 from prebrush.segmentation.kernels.clustering import cluster
+from prebrush.segmentation.kernels.gaussian import blur_colors
+from prebrush.segmentation.kernels.graph_merging import merge_at_scales
 from prebrush.segmentation.kernels.nearest import nearest_center
 from prebrush.segmentation.kernels.region_graph import Evidence, merge_regions, region_graph, replay
 from prebrush.segmentation.kernels.region_paths import (
@@ -24,12 +26,13 @@ from prebrush.segmentation.kernels.region_paths import (
     joining_heights,
     list_neighbours,
 )
-from prebrush.segmentation.methods import felzenszwalb
 from prebrush.segmentation.methods.region_merging import (
+    PARTITION_SIGMA,
     SCALES,
     SMALLEST_SHARE,
     WEIGHTS,
     edge_strengths,
+    enlarge_texture,
     find_superpixels,
     tally,
 )
@@ -159,22 +162,18 @@ def prepare(image: RGBImage) -> Prepared:
     count = int(numbers.max())
     graph = region_graph(numbers, count)
     summed = edge_strengths(graph, strength, numbers.shape)
-    large_texture = cv2.resize(texture, numbers.shape[::-1], interpolation=cv2.INTER_NEAREST).reshape(numbers.shape)
-    textures = tally(numbers, large_texture.astype(np.int32), count)
+    textures = tally(numbers, enlarge_texture(texture, numbers.shape), count)
+    palette, blending, typical = _colors(lab, numbers, count)
     places = (numbers - 1).ravel()
     areas = np.bincount(places, minlength=count).astype(np.float64)
     means = np.stack(
         [np.bincount(places, weights=lab[:, :, part].ravel(), minlength=count) / areas for part in range(3)], axis=1
     )
     perimeters = np.bincount(graph.nodes.ravel(), np.repeat(graph.lengths, 2), count).astype(np.float64)
-    merges, costs = merge_regions(
-        graph,
-        Evidence(areas, perimeters, means * areas[:, None], textures, _joined(lab, numbers, count), summed),
-        WEIGHTS,
-    )
+    tallies = (textures, typical, *_partitions(lab, numbers, count))
+    merges, costs = merge_regions(graph, Evidence(areas, perimeters, tallies, summed), WEIGHTS)
     frame = np.concatenate((numbers[0], numbers[-1], numbers[:, 0], numbers[:, -1]))
     framed = np.bincount(frame - 1, minlength=count).astype(np.float64)
-    palette, blending, colors = _colors(lab, numbers, count)
     neighbours = list_neighbours(graph.nodes, count)
     strengths = summed / graph.lengths
     heights = np.maximum(joining_heights(graph.nodes, merges, costs, count), LOWEST_HEIGHT) - LOWEST_HEIGHT
@@ -185,7 +184,8 @@ def prepare(image: RGBImage) -> Prepared:
         **neighbours._asdict(), areas=areas,
         rows=np.bincount(places, weights=row.ravel(), minlength=count) / areas,
         cols=np.bincount(places, weights=col.ravel(), minlength=count) / areas,
-        perimeters=perimeters, framed=framed, means=means, colors=colors,
+        perimeters=perimeters, framed=framed, means=means,
+        colors=np.asarray(typical / areas[:, None], np.float32) @ blending[: typical.shape[1]],
         textures=np.asarray(textures / areas[:, None], np.float32),
         ground=_ground(replay(merges, count, N_COARSE)[1:] - 1, graph.nodes, areas, framed, means),
         from_frame=np.stack(
@@ -232,21 +232,20 @@ def _stretch(lab: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return stretched
 
 
-def _joined(lab: npt.NDArray[np.float32], numbers: LabelMap, count: int) -> npt.NDArray[np.float32]:
-    """Tally where each superpixel lies in partitions by `felzenszwalb`, as `region_merging` does."""
+def _partitions(lab: npt.NDArray[np.float32], numbers: LabelMap, count: int) -> tuple[npt.NDArray[np.float32], ...]:
+    """Tally where each superpixel lies in partitions as by `felzenszwalb`, as `region_merging` does."""
     scaled = lab * np.float32(2.55) + np.array((0, 128, 128), np.float32)
     picture = np.clip(scaled, 0, 255).astype(np.uint8)
     smallest = max(1, round(numbers.size * SMALLEST_SHARE))
-    partitions = [
-        felzenszwalb.segment(picture, felzenszwalb.Params(scale, 0.8, smallest), Prompt()) for scale in SCALES
-    ]
-    return np.concatenate([tally(numbers, partition - 1, count) for partition in partitions], axis=1)
+    smooth = blur_colors(picture, PARTITION_SIGMA)
+    found = merge_at_scales(smooth, [scale / 255 for scale in SCALES], smallest)
+    return tuple(tally(numbers, partition - 1, count) for partition in found)
 
 
 def _colors(
     lab: npt.NDArray[np.float32], numbers: LabelMap, count: int
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Find typical colours, and the share of each in each superpixel."""
+    """Find typical colours, how much each counts as each other, and how many pixels of each are in each superpixel."""
     points = np.ascontiguousarray(lab.reshape(-1, 3))
     sample = np.ascontiguousarray(points[:: max(1, len(points) // SAMPLED_PIXELS)])
     centers, _ = cluster(sample, np.ones(len(sample), np.float32), N_COLORS, 0)
@@ -254,9 +253,7 @@ def _colors(
     squared = ((centers[:, None] - centers[None]) ** 2).sum(axis=2)
     blending = np.exp(-squared / np.float32(2 * COLOR_SPREAD**2)).astype(np.float32)
     blending /= blending.sum(axis=1, keepdims=True)
-    counts = tally(numbers, palette, count)
-    shares = counts / counts.sum(axis=1, keepdims=True)
-    return palette.astype(np.uint8), blending, shares @ blending[: shares.shape[1]]
+    return palette.astype(np.uint8), blending, tally(numbers, palette, count)
 
 
 def _ground(group: npt.NDArray[np.int32], ends: Ints, areas: Floats, framed: Floats, means: Floats) -> Floats:

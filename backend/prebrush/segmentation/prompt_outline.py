@@ -101,8 +101,8 @@ def _gains(prepared: Prepared, choice: Choice, band: Mask) -> npt.NDArray[np.flo
     return np.asarray(COLOR_WEIGHT * table[prepared.superpixels, prepared.palette] + MARGIN_WEIGHT * smooth, np.float64)
 
 
-def enlarge_mask(prepared: Prepared, mask: Mask) -> Mask:
-    """Bring a mask to the image's size, its outline to the edges of the image.
+def draw_along_edges(prepared: Prepared, mask: Mask) -> Mask:
+    """Bring a mask to the size of the kept image, its outline to the edges there.
 
     Parameters
     ----------
@@ -111,16 +111,31 @@ def enlarge_mask(prepared: Prepared, mask: Mask) -> Mask:
 
     Returns
     -------
-    bool (H, W)
+    bool (H', W')
     """
     height, width = prepared.image.shape[:2]
     if height * width <= mask.size:
         large = cv2.resize(mask.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR) >= 0.5
     else:
         large = upscale(mask.astype(np.int32), prepared.small, prepared.image) > 0
-    full_height, full_width = int(prepared.shape[0]), int(prepared.shape[1])
-    large = large.reshape(height, width)
-    if (full_height, full_width) != (height, width):
-        bytes_ = cv2.resize(large.astype(np.uint8) * 255, (full_width, full_height), interpolation=cv2.INTER_LINEAR)
-        large = bytes_ > 127
-    return np.asarray(large.reshape(full_height, full_width))
+    return np.asarray(large.reshape(height, width))
+
+
+def enlarge_mask(prepared: Prepared, mask: Mask) -> Mask:
+    """Bring a mask from the size of the kept image to that of the image.
+
+    Parameters
+    ----------
+    prepared : Prepared
+    mask : bool (H', W')
+
+    Returns
+    -------
+    bool (H, W)
+        A new array.
+    """
+    height, width = int(prepared.shape[0]), int(prepared.shape[1])
+    if mask.shape == (height, width):
+        return mask.copy()
+    large = cv2.resize(mask.astype(np.uint8) * 255, (width, height), interpolation=cv2.INTER_LINEAR) > 127
+    return np.asarray(large.reshape(height, width))

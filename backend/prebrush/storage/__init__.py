@@ -1,20 +1,30 @@
 """Where cached segments and project state are kept: one port, SQLite and Redis behind it.
 
-Code here knows nothing of what the values mean, except `packing`, which writes segments as bytes. Values are never
-pickled: what comes back is checked and parsed, and whatever does not parse counts as not there. Every error of SQLite,
-Redis, files or sockets leaves as `StorageError`, its cause kept, with no password in the message.
+Code here knows nothing of what the values mean, except `packing` and `array_packing`, which write segments and arrays
+as bytes. Values are never pickled: what comes back is checked and parsed, and whatever does not parse counts as not
+there. Every error of SQLite, Redis, files or sockets leaves as `StorageError`, its cause kept, with no password in the
+message.
 """
 
 import math
 from pathlib import Path
 
 from prebrush.errors import ConfigError
+from prebrush.storage.array_packing import pack_arrays, unpack_arrays
 from prebrush.storage.forgiving import ForgivingStorage
 from prebrush.storage.on_sqlite import SqliteStorage
 from prebrush.storage.packing import pack_segments, unpack_segments
 from prebrush.storage.port import Storage
 
-__all__ = ["ForgivingStorage", "Storage", "open_storage", "pack_segments", "unpack_segments"]
+__all__ = [
+    "ForgivingStorage",
+    "Storage",
+    "open_storage",
+    "pack_arrays",
+    "pack_segments",
+    "unpack_arrays",
+    "unpack_segments",
+]
 
 _REDIS_SCHEMES = ("redis", "rediss", "unix")
 _FILE_SUFFIXES = (".db", ".sqlite", ".sqlite3")

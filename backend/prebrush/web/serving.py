@@ -1,5 +1,6 @@
 """Running the app under gunicorn: one process, many threads; the kernels release the interpreter lock."""
 
+import ctypes
 import logging
 import socket
 import sys
@@ -8,12 +9,18 @@ from typing import Any
 from prebrush.errors import ConfigError, RequestError
 from prebrush.pictures import build_studio_client
 from prebrush.planning import check_choices
-from prebrush.predictor import build_predictor, warm_kernels
+from prebrush.predictor import build_predictor
 from prebrush.settings import Settings, server_url
 from prebrush.storage import open_storage
+from prebrush.warming import warm_kernels
 from prebrush.web.app import create_app
 
 logger = logging.getLogger(__name__)
+
+LARGE_BLOCK = 8 << 20
+"""Bytes from which a block is taken from the system and given back at once; below, it is used again."""
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
+"""Numbers of the options, from malloc.h."""
 
 STOP_WITHIN_S = 30
 """Time that requests under way get when the server is told to stop."""
@@ -40,6 +47,7 @@ def run_server(settings: Settings) -> None:
                 self.cfg.set(name, value)
 
         def load(self) -> Any:
+            bound_allocator()
             # here and not earlier: gunicorn forks the worker first, and threads do not survive that
             warm_kernels()
             predictor = build_predictor(settings)
@@ -47,6 +55,20 @@ def run_server(settings: Settings) -> None:
             return create_app(settings, predictor)
 
     Server().run()
+
+
+def bound_allocator() -> None:
+    """Have glibc give memory back when an image is done with; other C libraries do so by themselves.
+
+    By default it keeps a heap for every few threads and, once large blocks have been freed, cuts the next ones from
+    those heaps: after a dozen 12-megapixel images on as many threads the server holds 250 MB that nobody uses.
+    """
+    libc = ctypes.CDLL(None)
+    if not hasattr(libc, "gnu_get_libc_version"):
+        return
+    for option, value in ((M_ARENA_MAX, 1), (M_MMAP_THRESHOLD, LARGE_BLOCK), (M_TRIM_THRESHOLD, 4 * LARGE_BLOCK)):
+        if not libc.mallopt(option, value):
+            logger.warning("glibc does not take the memory option %d", option)
 
 
 def check_settings(settings: Settings) -> None:

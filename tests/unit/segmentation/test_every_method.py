@@ -15,7 +15,16 @@ from prebrush.segmentation.cleanup import Cleanup
 from prebrush.segmentation.method import Knob, knobs_of
 from scenes import ALL_SCENES, OBJECT_SCENES, Scene, covering, iou
 
-PARTITIONS = {"felzenszwalb", "kmeans", "multi_otsu", "region_growing", "region_merging"}
+PARTITIONS = {
+    "felzenszwalb",
+    "kmeans",
+    "mean_shift",
+    "multi_otsu",
+    "normalized_cut",
+    "region_growing",
+    "region_merging",
+    "slic",
+}
 """Methods that number every pixel; the others leave background 0."""
 
 ONE_OBJECT = {"grabcut", "prompt"}
@@ -106,6 +115,7 @@ def test_finds_what_was_drawn(method: str, scene: Scene) -> None:
         "kmeans": {"n_clusters": 2},
         "multi_otsu": {"n_classes": 2},
         "felzenszwalb": {"scale": 300, "min_size": 60},
+        "mean_shift": {"min_size": 60},
     }.get(method, {})
     label_map = segment(scene.image, method=method, **knobs).label_map
     objects = scene.truth > 0
@@ -121,7 +131,7 @@ def test_finds_what_was_drawn(method: str, scene: Scene) -> None:
 @pytest.mark.parametrize("method", sorted(PARTITIONS))
 def test_partitions_cover_the_stripes(method: str) -> None:
     scene = ALL_SCENES[-1]
-    knobs = {"kmeans": {"n_clusters": 3}, "felzenszwalb": {"scale": 300}}.get(method, {})
+    knobs = {"kmeans": {"n_clusters": 3}, "felzenszwalb": {"scale": 300}, "slic": {"n_segments": 3}}.get(method, {})
     assert covering(scene.truth, segment(scene.image, method=method, **knobs).label_map) > 0.95
 
 

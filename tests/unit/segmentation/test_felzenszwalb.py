@@ -6,7 +6,7 @@ from skimage import data
 from skimage.segmentation import felzenszwalb
 
 from prebrush import segment
-from prebrush.segmentation.kernels.graph_merging import merge_along_edges
+from prebrush.segmentation.kernels.graph_merging import merge_along_edges, merge_at_scales
 from scenes import covering
 
 
@@ -94,3 +94,10 @@ def test_more_scale_gives_fewer_segments() -> None:
     counts = [len(segment(image, method="felzenszwalb", scale=scale)) for scale in (20, 100, 500, 2500)]
     assert counts == sorted(counts, reverse=True)
     assert counts[0] > counts[-1]
+
+
+def test_several_scales_at_once_are_those_one_by_one() -> None:
+    image = data.coffee()[::8, ::8].astype(np.float32) / 255
+    scales = (0.2, 3.0, 0.8)
+    for scale, label_map in zip(scales, merge_at_scales(image, scales, 5), strict=True):
+        assert np.array_equal(label_map, merge_along_edges(image, scale, 5))

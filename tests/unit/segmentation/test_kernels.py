@@ -7,10 +7,11 @@ from skimage.measure import label
 from prebrush.segmentation.kernels import warm_all
 from prebrush.segmentation.kernels.boundaries import _majority, _upscale, majority, upscale
 from prebrush.segmentation.kernels.clustering import _color_bins, _improve, _seed_centers, cluster, color_bins
-from prebrush.segmentation.kernels.components import _components, areas_of, connected_components, replace_numbers
+from prebrush.segmentation.kernels.components import areas_of, connected_components, replace_numbers
 from prebrush.segmentation.kernels.graph_merging import _merge, _sorted_edges, merge_along_edges
 from prebrush.segmentation.kernels.histogram import _count
-from prebrush.segmentation.kernels.region_stats import _region_sums, region_sums, surroundings
+from prebrush.segmentation.kernels.region_stats import _region_sums, region_sums
+from prebrush.segmentation.kernels.runs import _link_runs, fill_holes
 
 
 def random_map(seed: int, numbers: int = 4) -> np.ndarray:
@@ -91,16 +92,49 @@ def test_region_sums_equal_their_twin(seed: int) -> None:
         np.testing.assert_allclose(getattr(ours, name), expected, err_msg=name)
 
 
-def test_surroundings_of_holes_and_bays() -> None:
+@pytest.mark.parametrize("seed", range(8))
+def test_small_pieces_are_left_out(seed: int) -> None:
+    label_map = np.repeat(random_map(seed), 2, axis=1)
+    pieces, origin = connected_components(label_map, least_area=5)
+    everything, _ = connected_components(label_map)
+    large = np.bincount(everything.ravel())[everything] >= 5
+    assert np.array_equal(pieces > 0, large & (label_map > 0))
+    assert np.array_equal(pieces, label(np.where(large, everything, 0), background=0, connectivity=2))
+    assert np.array_equal(origin[pieces], np.where(large, label_map, 0))
+
+
+def plain_filling(label_map: np.ndarray, largest: float) -> np.ndarray:
+    filled = label_map.copy()
+    holes = label(label_map == 0, connectivity=1)
+    for number in range(1, holes.max() + 1):
+        hole = np.pad(holes == number, 1)
+        around = np.zeros_like(hole)
+        for way in ((0, 1), (0, -1), (1, 0), (-1, 0)):
+            around |= np.roll(hole, way, (0, 1))
+        numbers = np.unique(np.pad(label_map, 1)[around & ~hole])
+        if numbers.size == 1 and hole.sum() <= largest:
+            filled[hole[1:-1, 1:-1]] = numbers[0]
+    return filled
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("largest", [1, 4, 1000])
+def test_filled_holes_equal_their_twin(seed: int, largest: float) -> None:
+    label_map = random_map(seed, numbers=3 + seed % 2)
+    label_map[np.random.default_rng(seed).random(label_map.shape) < 0.4] = 1
+    assert np.array_equal(fill_holes(label_map, largest), plain_filling(label_map, largest))
+
+
+def test_a_hole_between_two_segments_and_a_bay_stay_open() -> None:
     label_map = np.ones((7, 9), np.int32)
     label_map[:, 6:] = 2
     label_map[2, 2] = 0  # within 1
     label_map[4, 5:7] = 0  # between 1 and 2
     label_map[0, 0] = 0  # open to the frame
-    pieces, origin = connected_components((label_map == 0).astype(np.int32), diagonal=False)
-    lowest, highest = surroundings(pieces, label_map, origin.size - 1)
-    found = {(int(lowest[n]), int(highest[n])) for n in range(1, origin.size)}
-    assert found == {(1, 1), (1, 2), (0, 0)}
+    filled = fill_holes(label_map, 100)
+    assert filled[2, 2] == 1
+    assert not filled[4, 5:7].any()
+    assert filled[0, 0] == 0
 
 
 def plain_majority(label_map: np.ndarray, band: np.ndarray, radius: int) -> np.ndarray:
@@ -171,6 +205,6 @@ def test_one_compiled_version_serves_read_only_and_writable_arrays() -> None:
         upscale(label_map, image, image)
         merge_along_edges(smooth, 1.0, 1)
         cluster(*color_bins(image)[:2], 2, 0)
-    kernels = (_components, _region_sums, _majority, _upscale, _sorted_edges, _merge, _color_bins, _seed_centers,
+    kernels = (_link_runs, _region_sums, _majority, _upscale, _sorted_edges, _merge, _color_bins, _seed_centers,
                _improve, _count)  # fmt: skip
     assert {kernel.__name__: len(kernel.signatures) for kernel in kernels} == {k.__name__: 1 for k in kernels}

@@ -15,7 +15,7 @@ from prebrush.segmentation import METHODS
 from prebrush.segmentation.kernels.region_graph import replay
 from prebrush.segmentation.kernels.region_paths import connected, distances, joining_heights, list_neighbours
 from prebrush.segmentation.kernels.sparse_cut import cut_band, cut_graph
-from prebrush.segmentation.methods.prompt import Params, Prepared, answer, prepare, segment
+from prebrush.segmentation.methods.prompt import Params, Prepared, find_object, prepare, segment
 from scenes import disc, iou
 
 
@@ -134,14 +134,14 @@ def prepared() -> Prepared:
 
 
 def test_one_click_gives_the_object(prepared: Prepared) -> None:
-    assert iou(answer(prepared, Prompt(points=((60, 45, True),))), scene()[1]) > 0.95
+    assert iou(find_object(prepared, Prompt(points=((60, 45, True),))), scene()[1]) > 0.95
 
 
 def test_a_method_that_prepares_and_answers() -> None:
     image, _ = scene()
     prompt = Prompt(points=((60, 45, True), (60, 20, False)))
     found = METHODS["prompt"].segment(image, Params(), prompt).label_map
-    assert np.array_equal(found > 0, answer(prepare(image), prompt))
+    assert np.array_equal(found > 0, find_object(prepare(image), prompt))
 
 
 def test_clicks_are_honoured_and_the_rest_stays(prepared: Prepared) -> None:
@@ -151,7 +151,7 @@ def test_clicks_are_honoured_and_the_rest_stays(prepared: Prepared) -> None:
         before = np.zeros((120, 160), np.bool_)
         for _ in range(8):
             points.append((int(rng.integers(120)), int(rng.integers(160)), not points or bool(rng.random() < 0.6)))
-            mask = answer(prepared, Prompt(points=tuple(points)))
+            mask = find_object(prepared, Prompt(points=tuple(points)))
             wanted = {(row, col): positive for row, col, positive in points}
             assert all(mask[place] == positive for place, positive in wanted.items())
             changed = mask != before
@@ -163,19 +163,19 @@ def test_clicks_are_honoured_and_the_rest_stays(prepared: Prepared) -> None:
 
 @pytest.mark.parametrize("point", [(0, 0), (119, 159), (-5, 300), (60, -1), (500, 80)])
 def test_clicks_on_and_beyond_the_border(prepared: Prepared, point: tuple[int, int]) -> None:
-    mask = answer(prepared, Prompt(points=((*point, True),)))
+    mask = find_object(prepared, Prompt(points=((*point, True),)))
     assert mask[min(max(point[0], 0), 119), min(max(point[1], 0), 159)]
 
 
 def test_only_negative_marks_give_nothing(prepared: Prepared) -> None:
-    assert not answer(prepared, Prompt(points=((60, 45, False),))).any()
+    assert not find_object(prepared, Prompt(points=((60, 45, False),))).any()
     strokes = np.zeros((120, 160), np.int8)
     strokes[50:60, 40] = -1
-    assert not answer(prepared, Prompt(scribble=strokes)).any()
+    assert not find_object(prepared, Prompt(scribble=strokes)).any()
 
 
 def test_order_of_first_negative_click_does_not_lose_it(prepared: Prepared) -> None:
-    mask = answer(prepared, Prompt(points=((60, 115, False), (60, 95, True))))
+    mask = find_object(prepared, Prompt(points=((60, 115, False), (60, 95, True))))
     assert mask[60, 95]
     assert not mask[60, 115]
 
@@ -184,7 +184,7 @@ def test_strokes_hold_to_the_pixel(prepared: Prepared) -> None:
     strokes = np.zeros((120, 160), np.int8)
     strokes[60, 25:65] = 1
     strokes[60, 90:140] = -1
-    mask = answer(prepared, Prompt(scribble=strokes))
+    mask = find_object(prepared, Prompt(scribble=strokes))
     assert mask[strokes > 0].all()
     assert not mask[strokes < 0].any()
     assert iou(mask, scene()[1]) > 0.95
@@ -194,12 +194,12 @@ def test_boxes(prepared: Prepared) -> None:
     box = (25, 10, 95, 80)
     inside = np.zeros((120, 160), np.bool_)
     inside[25:95, 10:80] = True
-    mask = answer(prepared, Prompt(boxes=(box,)))
+    mask = find_object(prepared, Prompt(boxes=(box,)))
     assert iou(mask, scene()[1]) > 0.9
     assert not mask[~inside].any()
-    carved = answer(prepared, Prompt(boxes=(box,), points=((60, 45, False),)))
+    carved = find_object(prepared, Prompt(boxes=(box,), points=((60, 45, False),)))
     assert not carved[60, 45]
-    assert answer(prepared, Prompt(boxes=((0, 0, 120, 160),))).any()
+    assert find_object(prepared, Prompt(boxes=((0, 0, 120, 160),))).any()
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9), (2, 2), (40, 3), (200, 30)])
@@ -219,14 +219,14 @@ def test_any_size_with_marks(shape: tuple[int, int], kind: str) -> None:
 def test_large_images_are_answered_at_full_size() -> None:
     image, truth = scene()
     large = image.repeat(11, axis=0).repeat(11, axis=1)
-    mask = answer(prepare(large), Prompt(points=((660, 495, True),)))
+    mask = find_object(prepare(large), Prompt(points=((660, 495, True),)))
     assert iou(mask, truth.repeat(11, axis=0).repeat(11, axis=1)) > 0.95
 
 
 def test_prepared_images_are_arrays(prepared: Prepared) -> None:
     copied = Prepared(**{name: np.array(part) for name, part in prepared._asdict().items()})
     prompt = Prompt(points=((60, 45, True), (60, 115, False)))
-    assert np.array_equal(answer(copied, prompt), answer(prepared, prompt))
+    assert np.array_equal(find_object(copied, prompt), find_object(prepared, prompt))
     assert all(part.dtype != object for part in prepared)
 
 
@@ -248,14 +248,14 @@ def test_every_point_of_the_shared_images_is_in_or_out(shared_data: Path) -> Non
             height, width = image.shape[:2]
             for _ in range(12):
                 row, col = int(rng.integers(height)), int(rng.integers(width))
-                mask = answer(ready, Prompt(points=((row, col, True),)))
+                mask = find_object(ready, Prompt(points=((row, col, True),)))
                 assert mask[row, col]
                 # what was taken is clicked away again, and a corner that was not is added
                 taken = np.argwhere(mask)
                 there = tuple(taken[rng.integers(len(taken))].tolist())
-                assert not answer(ready, Prompt(points=((row, col, True), (*there, False))))[there]
+                assert not find_object(ready, Prompt(points=((row, col, True), (*there, False))))[there]
                 other = (int(rng.integers(height)), int(rng.integers(width)))
-                assert answer(ready, Prompt(points=((row, col, True), (*other, True))))[other]
+                assert find_object(ready, Prompt(points=((row, col, True), (*other, True))))[other]
 
 
 def test_few_clicks_are_enough(shared_data: Path) -> None:
@@ -263,7 +263,7 @@ def test_few_clicks_are_enough(shared_data: Path) -> None:
     for image, truth in shared(shared_data, "objects"):
         ready = prepare(image)
         wanted = np.where(truth == 128, -1, truth > 0).astype(np.int32)
-        reached = list(click_ious(wanted, lambda prompt, ready=ready: answer(ready, prompt), 0.9))
+        reached = list(click_ious(wanted, lambda prompt, ready=ready: find_object(ready, prompt), 0.9))
         for good, found in counts.items():
             found.append(next((place + 1 for place, each in enumerate(reached) if each >= good), 20))
     assert np.mean(counts[0.85]) < 4.5
@@ -275,6 +275,6 @@ def test_a_click_on_a_cell_gives_the_cell(shared_data: Path) -> None:
     for image, truth in shared(shared_data, "wbc"):
         cell = (truth > 0).astype(np.int32)
         ready = prepare(image)
-        found.append(next(iter(click_ious(cell, lambda prompt, ready=ready: answer(ready, prompt), 1.0))))
+        found.append(next(iter(click_ious(cell, lambda prompt, ready=ready: find_object(ready, prompt), 1.0))))
     # the middle of a cell is in its nucleus, and for some that is the answer
     assert np.median(found) > 0.9

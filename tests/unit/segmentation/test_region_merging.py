@@ -84,18 +84,15 @@ def test_region_graph_lists_what_touches(seed: int) -> None:
 
 
 def plain_cost(length: float, strength: float, one: dict, other: dict, total: float, weights: Weights) -> float:
-    def chi_squared(name: str) -> float:
-        here, there = one[name] / one["area"], other[name] / other["area"]
+    def chi_squared(number: int) -> float:
+        here, there = one[number] / one["area"], other[number] / other["area"]
         both = here + there
         return 0.5 * float(((here - there) ** 2 / np.where(both > 0, both, 1)).sum())
 
-    color = np.linalg.norm(one["color"] / one["area"] - other["color"] / other["area"]) / 100
     share = one["area"] * other["area"] / (one["area"] + other["area"]) / total
     return (
         weights.boundary * np.sqrt(strength / length)
-        + weights.texture * np.sqrt(chi_squared("texture"))
-        + weights.color * color
-        + weights.joined * chi_squared("joined")
+        + sum(weight * np.sqrt(chi_squared(number)) for number, weight in enumerate(weights.tallies))
         + weights.size * np.log(share)
         + weights.contact * min(1.0, length / min(one["perimeter"], other["perimeter"]))
     )
@@ -103,8 +100,8 @@ def plain_cost(length: float, strength: float, one: dict, other: dict, total: fl
 
 def plain_merging(graph, evidence: Evidence, weights: Weights) -> list[float]:
     """Price every edge anew before each merge; return what the merges cost."""
-    names = ("area", "perimeter", "color", "texture", "joined")
-    regions = [{name: np.array(getattr(evidence, name)[at]) for name in names} for at in range(evidence.area.size)]
+    sums = {"area": evidence.area, "perimeter": evidence.perimeter, **dict(enumerate(evidence.tallies))}
+    regions = [{name: np.array(values[at]) for name, values in sums.items()} for at in range(evidence.area.size)]
     total = evidence.area.sum()
     edges = {
         (int(one), int(other)): (length, strength)
@@ -118,7 +115,7 @@ def plain_merging(graph, evidence: Evidence, weights: Weights) -> list[float]:
         }
         kept, gone = min(price, key=price.__getitem__)
         costs.append(price[kept, gone])
-        for name in names:
+        for name in sums:
             regions[kept][name] = regions[kept][name] + regions[gone][name]
         regions[kept]["perimeter"] = regions[kept]["perimeter"] - 2 * edges.pop((kept, gone))[0]
         for ends in [ends for ends in edges if gone in ends]:
@@ -138,12 +135,10 @@ def test_merging_equals_the_plain_twin(seed: int) -> None:
     evidence = Evidence(
         area=np.bincount(label_map.ravel())[1:].astype(np.float64),
         perimeter=np.bincount(graph.nodes.ravel(), np.repeat(graph.lengths, 2), count).astype(np.float64),
-        color=rng.random((count, 3)) * 100,
-        texture=rng.integers(0, 3, (count, 4)).astype(np.float32),
-        joined=rng.integers(0, 3, (count, 5)).astype(np.float32),
+        tallies=tuple(rng.integers(0, 3, (count, kinds)).astype(np.float32) for kinds in (3, 4, 5)),
         strength=rng.random(graph.lengths.size) * graph.lengths,
     )
-    weights = Weights(2.0, 1.5, 1.0, 0.5, 0.3, -1.0)
+    weights = Weights(2.0, (1.5, 1.0, 0.5), 0.3, -1.0)
     merges, costs = merge_regions(graph, evidence, weights)
     assert len(merges) == count - 1
     assert np.allclose(costs, plain_merging(graph, evidence, weights), rtol=1e-4, atol=1e-5)
@@ -200,5 +195,5 @@ def test_scenes_over_n_regions(shared_data: Path) -> None:
         truths = [np.array(Image.open(shared_data / mask)).astype(np.int32) for mask in item["masks"]]
         found = [segment(image, method="region_merging", n_regions=count).label_map for count in (5, 10, 20)]
         table.append([np.mean([covering(truth, label_map) for truth in truths]) for label_map in found])
-    assert np.mean(table, axis=0).max() > 0.60
-    assert np.max(table, axis=1).mean() > 0.64
+    assert np.mean(table, axis=0).max() > 0.63
+    assert np.max(table, axis=1).mean() > 0.67

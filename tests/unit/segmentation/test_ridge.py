@@ -10,51 +10,7 @@ from prebrush.segmentation.cleanup import Cleanup
 from prebrush.segmentation.filters import blur
 from prebrush.segmentation.kernels.ridges import FILTERS, line_responses, line_supports, strength_and_length
 from prebrush.segmentation.methods.ridge import Params
-
-
-def grain(rng: np.random.Generator, shape: tuple[int, int], sigma: float) -> np.ndarray:
-    """Noise of one grain size, standard deviation 1."""
-    noise = blur(rng.normal(0, 1, shape).astype(np.float32), sigma)
-    return noise / noise.std()
-
-
-def walk(rng: np.random.Generator, shape: tuple[int, int], width: float) -> np.ndarray:
-    """Draw a wandering crack from the left or the upper side: how much of each pixel it covers, float32 (H, W)."""
-    large = np.zeros((shape[0] * 4, shape[1] * 4), np.uint8)
-    upright = rng.random() < 0.5
-    place = np.array((0.0, rng.uniform(0, shape[1])) if upright else (rng.uniform(0, shape[0]), 0.0))
-    course = (np.pi / 2 if upright else 0.0) + rng.uniform(-0.5, 0.5)
-    heading, now = course, width
-    for _ in range(2 * sum(shape)):
-        heading = course + 0.94 * (heading - course) + rng.normal(0, 0.22)
-        place = place + np.array((np.sin(heading), np.cos(heading)))
-        now = float(np.clip(now + rng.normal(0, 0.06) * width + 0.04 * (width - now), 0.5 * width, 1.8 * width))
-        center = (int((place[1] + 0.5) * 32), int((place[0] + 0.5) * 32))
-        cv2.circle(large, center, max(1, int(now * 16)), 255, -1, shift=3)
-    return cv2.resize(large, shape[::-1], interpolation=cv2.INTER_AREA).astype(np.float32) / 255
-
-
-def cracked_ground(seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rough ground with dark cracks, in some scenes under a shadow: image and truth."""
-    rng = np.random.default_rng(seed)
-    shape = (240, 320)
-    rough = rng.uniform(0.4, 1.3)
-    image = np.full(shape, rng.uniform(100, 190), np.float32)
-    for sigma, amount in ((0.0, 4), (0.8, 9), (1.6, 6), (3.2, 3), (10.0, 2.5)):
-        image += rough * amount * grain(rng, shape, sigma)
-    specks = grain(rng, shape, 1.2)
-    image += rough * 12 * (np.clip(specks - 1.8, 0, None) - np.clip(-specks - 1.8, 0, None))
-    truth = np.zeros(shape, np.bool_)
-    for _ in range(2):
-        covered = walk(rng, shape, rng.uniform(1.6, 7))
-        truth |= covered > 0.4
-        image -= rng.uniform(35, 75) * blur(covered, 0.7) * np.clip(1 + 0.35 * grain(rng, shape, 12), 0.25, 1.4)
-    if seed % 2:
-        shadow = np.zeros(shape, np.float32)
-        shadow[:, int(rng.uniform(20, 120)) : int(rng.uniform(160, 300))] = 1
-        image *= 1 - rng.uniform(0.2, 0.5) * blur(shadow, rng.uniform(1.5, 8))
-    image += rng.normal(0, 2, shape)
-    return np.repeat(image.clip(0, 255).astype(np.uint8)[:, :, None], 3, axis=2), truth
+from scenes import cracked_ground, grain, walk
 
 
 def near(mask: np.ndarray, tolerance: float) -> np.ndarray:
@@ -167,3 +123,17 @@ def test_one_width_and_widths_the_wrong_way_round() -> None:
     one = segment(image, method="ridge", sigma_min=3.0, sigma_max=3.0).label_map
     assert np.array_equal(one, segment(image, method="ridge", sigma_min=3.0, sigma_max=1.0).label_map)
     assert Params().sigma_max > Params().sigma_min
+
+
+def test_beside_a_crack_short_pieces_are_grain_but_not_where_it_goes_on() -> None:
+    image = np.full((200, 300, 3), 170, np.uint8)
+    image[100:103, 5:266] = 80
+    image[100:103, 270:296] = 80  # beyond a little gap
+    image[30:33, 240:264] = 80  # as long, but by itself
+    found = segment(image, method="ridge").label_map > 0
+    assert found[101, 15:260].all()
+    assert found[101, 274:292].all()
+    assert not found[20:45].any()
+    alone = image.copy()
+    alone[90:110] = 170
+    assert (segment(alone, method="ridge").label_map > 0)[31, 244:260].all()

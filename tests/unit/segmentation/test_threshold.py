@@ -12,7 +12,7 @@ from prebrush.segmentation.kernels.histogram import histogram
 from prebrush.segmentation.kernels.histogram_modes import two_modes
 from prebrush.segmentation.methods.threshold import clearest_cut, cut
 from prebrush.segmentation.thresholds import RULES, find_threshold
-from scenes import crop_rows, dark_cells, equal_brightness, iou, two_discs
+from scenes import crop_rows, dark_cells, equal_brightness, field, iou, two_discs
 
 
 def gray_images() -> list[np.ndarray]:
@@ -174,6 +174,18 @@ def test_excess_green_finds_crops_in_light_and_shade() -> None:
         iou(found, scene.truth > 0)
         > iou(segment(scene.image, method="threshold", channel="gray").label_map > 0, scene.truth > 0) + 0.2
     )
+
+
+def test_excess_green_keeps_fine_leaves_and_not_the_noise() -> None:
+    ours, plain = [], []
+    for scene in (field(seed) for seed in range(8)):
+        ours.append(
+            iou(segment(scene.image, method="threshold", channel="excess_green").label_map > 0, scene.truth > 0)
+        )
+        index = CHANNELS["excess_green"](scene.image)
+        plain.append(iou(index > filters.threshold_otsu(index), scene.truth > 0))
+    assert np.mean(ours) > 0.8
+    assert np.mean(ours) > np.mean(plain) + 0.05
 
 
 def test_plants_that_fill_the_field_are_still_the_objects() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import skimage.data
 from PIL import Image
 from skimage.segmentation import watershed
 
@@ -217,3 +218,9 @@ def test_nuclei() -> None:
     assert len(found) == 4
     assert (np.mean(found, axis=0) > (0.84, 0.82)).all()
     assert min(precision for _, precision in found) > 0.68
+
+
+def test_relief_and_print_are_no_nested_objects() -> None:
+    for image in (skimage.data.coins(), skimage.data.page()):
+        with_nested = segment(image, method="watershed").label_map
+        assert np.array_equal(with_nested, segment(image, method="watershed", nested=False).label_map)

@@ -5,91 +5,11 @@ import numpy.typing as npt
 
 from prebrush.datatypes import LabelMap
 from prebrush.segmentation.kernels.compiled import as_input, compiled
-
-
-# graph_merging.py has the same few lines: numba's cache does not notice a change in another module's kernel
-@compiled
-def _find(parent: npt.NDArray[np.int32], node: int) -> int:
-    while parent[node] != node:
-        parent[node] = parent[parent[node]]
-        node = parent[node]
-    return node
-
-
-@compiled
-def _join(parent: npt.NDArray[np.int32], one: int, other: int) -> int:
-    one = _find(parent, one)
-    other = _find(parent, other)
-    if one < other:
-        parent[other] = one
-        return one
-    parent[one] = other
-    return other
-
-
-# one long loop: handing the arrays to a function for each pixel, compiled or inlined by numba, takes ten times as long
-@compiled
-def _components(  # noqa: C901, PLR0912  see above
-    label_map: npt.NDArray[np.int32], with_background: bool, diagonal: bool
-) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
-    """Number provisionally, then resolve. Returns the pieces (H, W), and the old number of each piece."""
-    height, width = label_map.shape
-    pieces = np.zeros((height, width), np.int32)
-    parent = np.empty(height * width + 1, np.int32)  # never touched beyond the numbers taken
-    count = 0
-    for row in range(height):
-        for col in range(width):
-            label = label_map[row, col]
-            if label == 0 and not with_background:
-                continue
-            piece = 0
-            if col > 0 and label_map[row, col - 1] == label:
-                piece = pieces[row, col - 1]
-            if row > 0 and label_map[row - 1, col] == label:
-                near = pieces[row - 1, col]
-                if piece == 0:
-                    piece = near
-                elif piece != near:
-                    piece = _join(parent, piece, near)
-            elif row > 0 and diagonal:
-                # where the pixel above is of the segment, it already links these two
-                if col > 0 and label_map[row - 1, col - 1] == label:
-                    near = pieces[row - 1, col - 1]
-                    if piece == 0:
-                        piece = near
-                    elif piece != near:
-                        piece = _join(parent, piece, near)
-                if col + 1 < width and label_map[row - 1, col + 1] == label:
-                    near = pieces[row - 1, col + 1]
-                    if piece == 0:
-                        piece = near
-                    elif piece != near:
-                        piece = _join(parent, piece, near)
-            if piece == 0:
-                count += 1
-                piece = count
-                parent[piece] = piece
-            pieces[row, col] = piece
-    final = np.zeros(count + 1, np.int32)
-    total = 0
-    for piece in range(1, count + 1):
-        root = _find(parent, piece)
-        if root == piece:
-            total += 1
-            final[piece] = total
-        else:
-            final[piece] = final[root]
-    origin = np.zeros(total + 1, np.int32)
-    for row in range(height):
-        for col in range(width):
-            number = final[pieces[row, col]]
-            pieces[row, col] = number
-            origin[number] = label_map[row, col]
-    return pieces, origin
+from prebrush.segmentation.kernels.runs import pieces_by_runs
 
 
 def connected_components(
-    label_map: LabelMap, *, with_background: bool = False, diagonal: bool = True
+    label_map: LabelMap, *, with_background: bool = False, diagonal: bool = True, least_area: int = 1
 ) -> tuple[LabelMap, npt.NDArray[np.int32]]:
     """Split every segment into its connected pieces.
 
@@ -100,18 +20,17 @@ def connected_components(
         Whether pixels of number 0 make pieces as well; else they stay 0.
     diagonal : bool
         Whether pixels that touch by a corner are connected.
+    least_area : int
+        Smaller pieces become 0.
 
     Returns
     -------
     pieces : int32 (H, W)
         1..m in scan order of their first pixels.
     origin : int32 (m + 1,)
-        The number each piece had in ``label_map``; the first entry stands for what stayed 0.
+        The number each piece had in ``label_map``; the first entry, 0, stands for what is 0.
     """
-    pieces, origin = _components(as_input(label_map), with_background, diagonal)
-    if not with_background:
-        origin[0] = 0
-    return pieces, origin
+    return pieces_by_runs(label_map, 0 if with_background else 1, least_area, diagonal=diagonal)
 
 
 @compiled

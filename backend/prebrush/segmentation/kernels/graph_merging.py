@@ -1,160 +1,205 @@
 """Felzenszwalb and Huttenlocher's merging of pixels along sorted edges."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
 from prebrush.datatypes import LabelMap
-from prebrush.segmentation.kernels.compiled import as_input, compiled
+from prebrush.segmentation.kernels.compiled import as_input, compiled, inlined
 
-FINEST = 1e-9
-"""Squared colour distances below this count as none: a hundredth of a grey level, the noise of the blur's rounding."""
-DROPPED_BITS = 12
-"""Low bits of a squared distance (float32) that sorting ignores: what is left tells 2048 steps apart per doubling."""
-LOWEST = int(np.float32(FINEST).view(np.uint32)) >> DROPPED_BITS
-LEVELS = (int(np.float32(3.0).view(np.uint32)) >> DROPPED_BITS) - LOWEST + 1
-"""Number of steps up to 3, the squared distance of black and white; about 64,000."""
+FINEST = 1e-14
+"""Squared colour distances below this count as none: the noise of rounding."""
+LOWEST = int(np.float32(FINEST).view(np.uint32))
+DIGIT_BITS = 15
+DIGITS = 1 << DIGIT_BITS
+"""Squared distances up to 3, that of black and white, are sorted as two digits: their bits, counted from `LOWEST`."""
+NO_EDGE = 2**32 - 1
+"""Key of the edges that would leave the image."""
 
 
-@compiled
-def _find(parent: npt.NDArray[np.int32], node: int) -> int:
-    while parent[node] != node:
-        parent[node] = parent[parent[node]]
-        node = parent[node]
+@inlined
+def _find(parent: npt.NDArray[np.uint32], node: np.uint32) -> np.uint32:
+    """Return the root of a node, halving the way for the next time."""
+    above = parent[np.uint64(node)]
+    while above != node:
+        node_above = parent[np.uint64(above)]
+        parent[np.uint64(node)] = node_above
+        node = node_above
+        above = parent[np.uint64(node)]
     return node
 
 
-@compiled
-def _sorted_edges(image: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
-    """Sort the edges between 8-neighbours by colour distance, by counting.
+@inlined
+def _squared(one: npt.NDArray[np.float32], at: np.uint64, other: npt.NDArray[np.float32], to: np.uint64) -> np.float32:
+    """Return the squared colour distance of two pixels in two rows."""
+    red = one[at, np.uint64(0)] - other[to, np.uint64(0)]
+    green = one[at, np.uint64(1)] - other[to, np.uint64(1)]
+    blue = one[at, np.uint64(2)] - other[to, np.uint64(2)]
+    distance: np.float32 = red * red + green * green + blue * blue
+    return distance
 
-    An edge is one number: ``4 * pixel + direction``, where the directions are right, down-left, down and down-right.
-    Returns the edges, and where each level starts among them (LEVELS + 1).
+
+@compiled
+def _edge_keys(image: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]]:
+    """Return each edge's key (H * W * 4), which orders as its squared distance does, and how often each digit occurs.
+
+    The four edges of a pixel are those to the right, down-left, down and down-right.
     """
     height, width, _ = image.shape
-    rows = np.array((0, 1, 1, 1))
-    cols = np.array((1, -1, 0, 1))
-    squared = np.zeros((height * width, 4), np.float32)
-    levels = squared.view(np.int32)  # bits of a positive float order as the float does
-    starts = np.zeros(LEVELS + 1, np.int64)
+    keys = np.empty((height * width, 4), np.uint32)
+    counts = np.zeros((2, DIGITS), np.uint32)
+    squared = np.empty((width, 4), np.float32)
+    bits = squared.view(np.int32)  # bits of a positive float order as the float does
     for row in range(height):
+        is_last = row + 1 == height
+        here, below = image[row], image[row if is_last else row + 1]
         for col in range(width):
-            at = row * width + col
+            at, left, right = np.uint64(col), np.uint64(max(col - 1, 0)), np.uint64(min(col + 1, width - 1))
+            squared[at, np.uint64(0)] = _squared(here, at, here, right)
+            squared[at, np.uint64(1)] = _squared(here, at, below, left)
+            squared[at, np.uint64(2)] = _squared(here, at, below, at)
+            squared[at, np.uint64(3)] = _squared(here, at, below, right)
+        for col in range(width):
             for way in range(4):
-                to_row = row + rows[way]
-                to_col = col + cols[way]
-                if to_row >= height or to_col < 0 or to_col >= width:
-                    levels[at, way] = -1
-                    continue
-                red = image[row, col, 0] - image[to_row, to_col, 0]
-                green = image[row, col, 1] - image[to_row, to_col, 1]
-                blue = image[row, col, 2] - image[to_row, to_col, 2]
-                squared[at, way] = red * red + green * green + blue * blue
-                level = min(max((levels[at, way] >> DROPPED_BITS) - LOWEST, 0), LEVELS - 1)
-                levels[at, way] = level
-                starts[level + 1] += 1
-    for level in range(LEVELS):
-        starts[level + 1] += starts[level]
-    place = starts[:-1].copy()
-    edges = np.empty(starts[LEVELS], np.int32)
-    for at in range(height * width):
-        for way in range(4):
-            level = levels[at, way]
-            if level >= 0:
-                edges[place[level]] = 4 * at + way
-                place[level] += 1
-    return edges, starts
+                key = np.uint32(max(bits[np.uint64(col), np.uint64(way)] - LOWEST, 0))
+                if (is_last and way > 0) or (col + 1 == width and way in (0, 3)) or (col == 0 and way == 1):
+                    key = np.uint32(NO_EDGE)
+                else:
+                    counts[np.uint64(0), np.uint64(key & np.uint32(DIGITS - 1))] += np.uint32(1)
+                    counts[np.uint64(1), np.uint64(key >> np.uint32(DIGIT_BITS))] += np.uint32(1)
+                keys[np.uint64(row * width + col), np.uint64(way)] = key
+    return keys.ravel(), counts
+
+
+@compiled
+def _sorted_edges(image: npt.NDArray[np.float32]) -> npt.NDArray[np.uint64]:
+    """Sort the edges between 8-neighbours by colour distance; those of one distance stay in scan order.
+
+    A radix sort in two passes, the lower digit first. An edge is one number: its key in the upper half, and
+    ``4 * pixel + direction`` in the lower.
+    """
+    keys, counts = _edge_keys(image)
+    n_edges = counts[0].sum()
+    place = np.empty(DIGITS, np.uint32)
+    place[0] = 0
+    for digit in range(DIGITS - 1):
+        place[digit + 1] = place[digit] + counts[0, digit]
+    once = np.empty(n_edges, np.uint64)
+    for edge in range(keys.size):
+        key = keys[np.uint64(edge)]
+        if key != np.uint32(NO_EDGE):
+            lower = np.uint64(key & np.uint32(DIGITS - 1))
+            once[np.uint64(place[lower])] = (np.uint64(key) << np.uint64(32)) | np.uint64(edge)
+            place[lower] += np.uint32(1)
+    place[0] = 0
+    for digit in range(DIGITS - 1):
+        place[digit + 1] = place[digit] + counts[1, digit]
+    edges = np.empty(n_edges, np.uint64)
+    for at in range(n_edges):
+        keyed = once[np.uint64(at)]
+        upper = keyed >> np.uint64(32 + DIGIT_BITS)
+        edges[np.uint64(place[upper])] = keyed
+        place[upper] += np.uint32(1)
+    return edges
 
 
 @compiled
 def _merge(
-    edges: npt.NDArray[np.int32],
-    starts: npt.NDArray[np.int64],
+    edges: npt.NDArray[np.uint64],
     width: int,
     n_pixels: int,
     scale: float,
     min_size: int,
-) -> npt.NDArray[np.int32]:
+) -> npt.NDArray[np.uint32]:
     """Merge along the edges, then away what is too small; return each pixel's parent. Overwrites the edges."""
-    offsets = np.array((1, width - 1, width, width + 1))
-    parent = np.arange(n_pixels).astype(np.int32)
+    offsets = np.array((1, width - 1, width, width + 1)).astype(np.uint32)
+    parent = np.arange(n_pixels).astype(np.uint32)
     size = np.ones(n_pixels, np.int32)
     # the most that an edge may cost to be merged along: inner difference plus scale / size
     bound = np.full(n_pixels, np.float32(scale), np.float32)
-    weights = ((np.arange(LEVELS) + LOWEST) << DROPPED_BITS).astype(np.int32).view(np.float32)
     left_over = 0
-    for level in range(LEVELS):
-        weight = np.sqrt(weights[level]) if level > 0 else np.float32(0)
-        for place in range(starts[level], starts[level + 1]):
-            edge = edges[place]
-            pixel = edge >> 2
-            one = _find(parent, pixel)
-            other = _find(parent, pixel + offsets[edge & 3])
-            if one == other:
-                continue
-            if weight < bound[one] and weight < bound[other]:
-                if size[one] < size[other]:
-                    one, other = other, one
-                parent[other] = one
-                size[one] += size[other]
-                bound[one] = weight + np.float32(scale) / np.float32(size[one])
-            else:
-                # only these edges can join two segments below; `left_over` never passes `place`
-                edges[left_over] = edge
-                left_over += 1
-    for place in range(left_over):
-        edge = edges[place]
-        pixel = edge >> 2
+    for place in range(edges.size):
+        edge = edges[np.uint64(place)]
+        pixel = np.uint32((edge & np.uint64(NO_EDGE)) >> np.uint64(2))
         one = _find(parent, pixel)
-        other = _find(parent, pixel + offsets[edge & 3])
-        if one != other and (size[one] < min_size or size[other] < min_size):
-            if size[one] < size[other]:
+        other = _find(parent, np.uint32(pixel + offsets[edge & np.uint64(3)]))
+        if one == other:
+            continue
+        key = edge >> np.uint64(32)
+        weight = np.sqrt(np.uint32(key + np.uint64(LOWEST)).view(np.float32)) if key > 0 else np.float32(0)
+        if weight < bound[np.uint64(one)] and weight < bound[np.uint64(other)]:
+            if size[np.uint64(one)] < size[np.uint64(other)]:
                 one, other = other, one
-            parent[other] = one
-            size[one] += size[other]
+            parent[np.uint64(other)] = one
+            size[np.uint64(one)] += size[np.uint64(other)]
+            bound[np.uint64(one)] = weight + np.float32(scale) / np.float32(size[np.uint64(one)])
+        else:
+            # only these edges can join two segments below; `left_over` never passes `place`
+            edges[np.uint64(left_over)] = edge
+            left_over += 1
+    for place in range(left_over):
+        edge = edges[np.uint64(place)]
+        pixel = np.uint32((edge & np.uint64(NO_EDGE)) >> np.uint64(2))
+        one = _find(parent, pixel)
+        other = _find(parent, np.uint32(pixel + offsets[edge & np.uint64(3)]))
+        if one != other and (size[np.uint64(one)] < min_size or size[np.uint64(other)] < min_size):
+            if size[np.uint64(one)] < size[np.uint64(other)]:
+                one, other = other, one
+            parent[np.uint64(other)] = one
+            size[np.uint64(one)] += size[np.uint64(other)]
     return parent
 
 
 @compiled
-def _number(parent: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+def _number(parent: npt.NDArray[np.uint32]) -> npt.NDArray[np.int32]:
     """Number the roots from 1 in the order in which they are met."""
     numbers = np.zeros(parent.size, np.int32)
     labels = np.empty(parent.size, np.int32)
     count = 0
     for at in range(parent.size):
-        root = _find(parent, at)
+        root = np.uint64(_find(parent, np.uint32(at)))
         if numbers[root] == 0:
             count += 1
             numbers[root] = count
-        labels[at] = numbers[root]
+        labels[np.uint64(at)] = numbers[root]
     return labels
 
 
 def merge_along_edges(image: npt.NDArray[np.float32], scale: float, min_size: int) -> LabelMap:
-    """Merge pixels into segments, cheapest edge first.
+    """Merge pixels into segments, cheapest edge first; see `merge_at_scales`."""
+    return merge_at_scales(image, (scale,), min_size)[0]
 
-    Weights are sorted by counting, in steps of a four-thousandth of themselves; those of one step are in scan order.
+
+def merge_at_scales(image: npt.NDArray[np.float32], scales: Sequence[float], min_size: int) -> list[LabelMap]:
+    """Merge pixels into segments, cheapest edge first, once for each scale; the edges are sorted only once.
+
+    Edges of one weight are taken in scan order.
 
     Parameters
     ----------
     image : float32 (H, W, 3)
         Smoothed colours, in [0, 1].
-    scale : float
+    scales : sequence of float
         In the units of the image: an edge joins two segments while it is below inner difference + scale / size of both.
     min_size : int
         Segments of fewer pixels are merged with the nearest in colour.
 
     Returns
     -------
-    int32 (H, W)
+    list of int32 (H, W)
         1..n, numbered in scan order.
     """
     height, width = image.shape[:2]
-    if height * width > np.iinfo(np.int32).max // 4:
+    if height * width > np.iinfo(np.uint32).max // 4:
         raise ValueError(f"an image of {height} x {width} has more edges than can be counted")
-    edges, starts = _sorted_edges(as_input(image))
-    parent = _merge(edges, starts, width, height * width, scale, min_size)
-    labels: LabelMap = _number(parent).reshape(height, width)
-    return labels
+    edges = _sorted_edges(as_input(image))
+    label_maps: list[LabelMap] = []
+    for number, scale in enumerate(scales, start=1):
+        own = edges if number == len(scales) else edges.copy()
+        parent = _merge(own, width, height * width, scale, min_size)
+        label_maps.append(_number(parent).reshape(height, width))
+    return label_maps
 
 
 def warm() -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from prebrush.datatypes import LabelMap
-from prebrush.segmentation.kernels.compiled import compiled, inlined
+from prebrush.segmentation.kernels.compiled import compiled
 
 Floats = npt.NDArray[np.float64]
 NONE = -1
@@ -72,21 +72,15 @@ class Evidence(NamedTuple):
     ----------
     area, perimeter : float64 (n,)
         Of each region; the perimeter without the image's frame.
-    color : float64 (n, 3)
-        Sum of the colours in CIE Lab.
-    texture : float32 (n, t)
-        How many pixels have each texton.
-    joined : float32 (n, j)
-        How many pixels lie in each segment of other partitions of the image, side by side.
+    tallies : tuple of float32 (n, k)
+        How many pixels of each region are of each kind: one tally a way of telling kinds apart.
     strength : float64 (m,)
         Of each edge's boundary, summed over its pairs of pixels.
     """
 
     area: Floats
     perimeter: Floats
-    color: Floats
-    texture: npt.NDArray[np.float32]
-    joined: npt.NDArray[np.float32]
+    tallies: tuple[npt.NDArray[np.float32], ...]
     strength: Floats
 
 
@@ -97,12 +91,8 @@ class Weights(NamedTuple):
     ----------
     boundary : float
         Square root of the mean strength of the common boundary.
-    texture : float
-        Square root of the chi-squared distance of the textures.
-    color : float
-        Distance of the mean colours, black to white being 1.
-    joined : float
-        Chi-squared distance of where the regions lie in the other partitions, summed over these.
+    tallies : tuple of float
+        Square root of the chi-squared distance of each tally.
     size : float
         Logarithm of ``a * b / (a + b)``, a and b being the areas as shares of the image.
     contact : float
@@ -110,23 +100,9 @@ class Weights(NamedTuple):
     """
 
     boundary: float
-    texture: float
-    color: float
-    joined: float
+    tallies: tuple[float, ...]
     size: float
     contact: float
-
-
-@inlined
-def _chi_squared(counts: npt.NDArray[np.float32], one: int, other: int, area: float, other_area: float) -> np.float32:
-    total = np.float32(0)
-    scale, other_scale = np.float32(1 / area), np.float32(1 / other_area)
-    for place in range(counts.shape[1]):
-        here = counts[one, place] * scale
-        there = counts[other, place] * other_scale
-        if here + there > 0:
-            total += (here - there) * (here - there) / (here + there)
-    return np.float32(0.5) * total
 
 
 @compiled
@@ -138,24 +114,22 @@ def _cost(
     total: float,
     area: Floats,
     perimeter: Floats,
-    color: Floats,
-    texture: npt.NDArray[np.float32],
-    joined: npt.NDArray[np.float32],
-    weights: tuple[float, float, float, float, float, float],
+    tallies: npt.NDArray[np.float32],
+    starts: npt.NDArray[np.int64],
+    shares: Floats,
+    weights: tuple[float, float, float],
 ) -> float:
-    squared = 0.0
-    for part in range(3):
-        squared += (color[one, part] / area[one] - color[other, part] / area[other]) ** 2
     share = area[one] * area[other] / ((area[one] + area[other]) * total)
     contact = min(1.0, length / min(perimeter[one], perimeter[other]))
-    cost: float = (
-        weights[0] * np.sqrt(strength / length)
-        + weights[1] * np.sqrt(_chi_squared(texture, one, other, area[one], area[other]))
-        + weights[2] * np.sqrt(squared) / 100
-        + weights[3] * _chi_squared(joined, one, other, area[one], area[other])
-        + weights[4] * np.log(share)
-        + weights[5] * contact
-    )
+    cost: float = weights[0] * np.sqrt(strength / length) + weights[1] * np.log(share) + weights[2] * contact
+    scale, other_scale = np.float32(1 / area[one]), np.float32(1 / area[other])
+    for tally in range(shares.size):
+        squared = np.float32(0)
+        for place in range(starts[tally], starts[tally + 1]):
+            here, there = tallies[one, place] * scale, tallies[other, place] * other_scale
+            if here + there > 0:
+                squared += (here - there) * (here - there) / (here + there)
+        cost += shares[tally] * np.sqrt(np.float32(0.5) * squared)
     return cost
 
 
@@ -166,10 +140,10 @@ def _merge(  # noqa: C901, PLR0915  one loop: its arrays would have to be handed
     strength: Floats,
     area: Floats,
     perimeter: Floats,
-    color: Floats,
-    texture: npt.NDArray[np.float32],
-    joined: npt.NDArray[np.float32],
-    weights: tuple[float, float, float, float, float, float],
+    tallies: npt.NDArray[np.float32],
+    starts: npt.NDArray[np.int64],
+    shares: Floats,
+    weights: tuple[float, float, float],
 ) -> tuple[npt.NDArray[np.int64], Floats]:
     """Merge until no edge is left. Overwrites all arrays."""
     count, n_edges = area.size, lengths.size
@@ -187,7 +161,7 @@ def _merge(  # noqa: C901, PLR0915  one loop: its arrays would have to be handed
             first[nodes[edge, end]] = 2 * edge + end
         one, other = nodes[edge, 0], nodes[edge, 1]
         cost[edge] = _cost(
-            one, other, lengths[edge], strength[edge], total, area, perimeter, color, texture, joined, weights
+            one, other, lengths[edge], strength[edge], total, area, perimeter, tallies, starts, shares, weights
         )
         heapq.heappush(queue, (cost[edge], edge))
     edge_to = np.full(count, NONE, np.int64)
@@ -207,9 +181,7 @@ def _merge(  # noqa: C901, PLR0915  one loop: its arrays would have to be handed
         alive[edge] = False
         perimeter[kept] += perimeter[gone] - 2 * lengths[edge]
         area[kept] += area[gone]
-        color[kept] += color[gone]
-        texture[kept] += texture[gone]
-        joined[kept] += joined[gone]
+        tallies[kept] += tallies[gone]
         # chain the edges of both to the one that is kept; two to the same neighbour become one
         chain = NONE
         for owner in (kept, gone):
@@ -238,7 +210,7 @@ def _merge(  # noqa: C901, PLR0915  one loop: its arrays would have to be handed
             one, other = nodes[near, 0], nodes[near, 1]
             edge_to[nodes[near, 1 - (link & 1)]] = NONE
             cost[near] = _cost(
-                one, other, lengths[near], strength[near], total, area, perimeter, color, texture, joined, weights
+                one, other, lengths[near], strength[near], total, area, perimeter, tallies, starts, shares, weights
             )
             heapq.heappush(queue, (cost[near], near))
             link = after[link]
@@ -269,10 +241,10 @@ def merge_regions(graph: RegionGraph, evidence: Evidence, weights: Weights) -> t
         evidence.strength.copy(),
         evidence.area.copy(),
         evidence.perimeter.copy(),
-        evidence.color.copy(),
-        evidence.texture.copy(),
-        evidence.joined.copy(),
-        (weights.boundary, weights.texture, weights.color, weights.joined, weights.size, weights.contact),
+        np.concatenate(evidence.tallies, axis=1),
+        np.cumsum([0, *(tally.shape[1] for tally in evidence.tallies)]),
+        np.array(weights.tallies, np.float64),
+        (weights.boundary, weights.size, weights.contact),
     )
     return merges, costs
 
@@ -307,5 +279,5 @@ def warm() -> None:
     """Compile on a tiny input."""
     graph = region_graph(np.array([[1, 2, 3]], np.int32), 3)
     ones = np.ones((3, 1), np.float32)
-    evidence = Evidence(np.ones(3), np.ones(3), np.ones((3, 3)), ones, ones, np.ones(2))
-    merge_regions(graph, evidence, Weights(1, 1, 1, 1, 1, 1))
+    evidence = Evidence(np.ones(3), np.ones(3), (ones, ones), np.ones(2))
+    merge_regions(graph, evidence, Weights(1.0, (1.0, 1.0), 1.0, 1.0))

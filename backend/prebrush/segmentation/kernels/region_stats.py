@@ -118,55 +118,7 @@ def region_sums(label_map: LabelMap, colors: RGBImage, count: int) -> RegionSums
     return RegionSums(*_region_sums(as_input(label_map), as_input(colors), count))
 
 
-@compiled
-def _surroundings(
-    pieces: npt.NDArray[np.int32], label_map: npt.NDArray[np.int32], count: int
-) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
-    height, width = pieces.shape
-    lowest = np.full(count + 1, np.int32(2**31 - 1), np.int32)
-    highest = np.zeros(count + 1, np.int32)
-    for row in range(height):
-        for col in range(width):
-            piece = pieces[row, col]
-            if piece == 0:
-                continue
-            if row == 0 or col == 0 or row == height - 1 or col == width - 1:
-                lowest[piece] = 0
-                continue
-            for way in range(4):
-                to_row = row + (way == 0) - (way == 1)
-                to_col = col + (way == 2) - (way == 3)
-                if pieces[to_row, to_col] != piece:
-                    label = label_map[to_row, to_col]
-                    lowest[piece] = min(lowest[piece], label)
-                    highest[piece] = max(highest[piece], label)
-    return lowest, highest
-
-
-def surroundings(
-    pieces: LabelMap, label_map: LabelMap, count: int
-) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
-    """Find which numbers surround each piece; the outside of the frame counts as 0.
-
-    Parameters
-    ----------
-    pieces : int32 (H, W)
-        Connected pieces 1..count, 0 elsewhere.
-    label_map : int32 (H, W)
-    count : int
-
-    Returns
-    -------
-    lowest, highest : int32 (count + 1,)
-        The lowest and the highest number in ``label_map`` beside each piece; equal and over 0 where one segment
-        encloses the piece.
-    """
-    lowest, highest = _surroundings(as_input(pieces), as_input(label_map), count)
-    return lowest, highest
-
-
 def warm() -> None:
     """Compile on a tiny input."""
     label_map = np.array([[1, 0, 1], [1, 0, 2]], np.int32)
     region_sums(label_map, np.zeros((2, 3, 3), np.uint8), 2)
-    surroundings(label_map, label_map, 2)

@@ -2,10 +2,8 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from prebrush.datatypes import LabelMap, Prompt, RGBImage
-from prebrush.segmentation.filters import blur
+from prebrush.segmentation.kernels.gaussian import blur_colors
 from prebrush.segmentation.kernels.graph_merging import merge_along_edges
 from prebrush.segmentation.method import Method, param
 
@@ -60,9 +58,7 @@ def segment(image: RGBImage, params: Params, prompt: Prompt) -> LabelMap:
     [1, 1, 2, 2]
     """
     del prompt
-    smooth = image.astype(np.float32)
-    smooth *= np.float32(1 / 255)
-    return merge_along_edges(blur(smooth, params.sigma), params.scale / 255, params.min_size)
+    return merge_along_edges(blur_colors(image, params.sigma), params.scale / 255, params.min_size)
 
 
-METHOD = Method(segment, Params, version=1)
+METHOD = Method(segment, Params, version=2)

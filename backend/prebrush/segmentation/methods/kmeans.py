@@ -32,7 +32,7 @@ def segment(image: RGBImage, params: Params, prompt: Prompt) -> LabelMap:
 
     Without a spatial weight the clusters are found on a histogram of the colours (64 steps a channel, each bin at its
     own mean colour), so that the cost hardly depends on the image. With one, they are found on a grid of pixels. Either
-    way the best of three runs from k-means++ starts is taken.
+    way the best of eight k-means++ starts is taken to the end.
 
     Parameters
     ----------
@@ -114,4 +114,4 @@ def _ranks(brightness: npt.NDArray[np.float64], occupied: npt.NDArray[np.bool_])
     return ranks
 
 
-METHOD = Method(segment, Params, version=1, class_name="cluster-{}")
+METHOD = Method(segment, Params, version=2, class_name="cluster-{}")

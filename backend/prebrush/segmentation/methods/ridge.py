@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -26,6 +27,12 @@ GROUND = 75.0
 """Percentile of the responses that stands for the grain of the ground."""
 STRONGEST = 99.8
 """Percentile of the responses that stands for the strongest lines."""
+SHARE_OF_LONGEST = 0.15
+"""Pieces are also short if they are below this share of the longest: beside a crack, what is short is mostly grain."""
+GAP_PX = 6.0
+"""Short pieces this near to a long one continue it."""
+SPECK_PX = 6.0
+"""But not if they are below this length."""
 DARKEST = 40.0
 """Grey levels added before the logarithm."""
 
@@ -39,7 +46,7 @@ class Params:
     sigma_min: float = param(1.4, low=0.5, high=50, unit="px", help="For the thinnest lines: about half their width.")
     sigma_max: float = param(5.0, low=0.5, high=50, unit="px", help="For the widest lines: about half their width.")
     n_sigmas: int = param(4, low=1, high=12, help="How many widths are tried between the two.")
-    low: float = param(1.8, low=0, high=100, help="Lines go on down to so many times the response of the ground.")
+    low: float = param(2.0, low=0, high=100, help="Lines go on down to so many times the response of the ground.")
     high: float = param(3.2, low=0, high=100, help="Lines start from so many times the response of the ground.")
     min_length: float = param(20.0, low=0, high=10000, unit="px", help="Drop what is shorter, corner to corner.")
     channel: str = param("gray", choices=tuple(CHANNELS), help="What is filtered; green suits photos of the retina.")
@@ -52,6 +59,7 @@ def segment(image: RGBImage, params: Params, prompt: Prompt) -> LabelMap:
     and weakened where only one side differs from the line, as at the edge of a shadow. Lines start where the response,
     averaged along a short straight piece, is over ``high`` and go on while it is over ``low`` (hysteresis). Both are in
     multiples of the response that three quarters of the pixels do not reach, which is that of the ground's grain.
+    Pieces much shorter than the longest are dropped, unless they continue a long one beyond a little gap.
 
     Parameters
     ----------
@@ -120,10 +128,23 @@ def _trace(response: Response, params: Params) -> tuple[Mask, float]:
     supports = line_supports(response, low)
     pieces, origin = connected_components((supports > 0).astype(np.int32))
     strength, length = strength_and_length(pieces, supports, origin.size - 1)
-    kept = (strength >= max(high, 2 * floor)) & (length >= params.min_length)
-    kept[0] = False
-    lines: Mask = kept[pieces]
+    clear = (strength >= max(high, 2 * floor)) & (length >= params.min_length)
+    clear[0] = False
+    kept = clear & (length >= SHARE_OF_LONGEST * length[clear].max(initial=0))
+    lines = _continue_lines(kept[pieces], pieces, length)
     return lines, float(supports[lines].sum()) / max(ground, floor, 1e-6)
 
 
-METHOD = Method(segment, Params, version=1, class_name="foreground")
+def _continue_lines(lines: Mask, pieces: LabelMap, length: Response) -> Mask:
+    """Add the pieces that begin or end near a line: a crack that is interrupted goes on."""
+    if not lines.any():
+        return lines
+    near = cv2.distanceTransform((~lines).view(np.uint8), cv2.DIST_L2, 5) <= GAP_PX
+    reached = np.zeros(length.size, np.bool_)
+    reached[pieces[near]] = True
+    reached &= length >= SPECK_PX
+    reached[0] = False
+    return lines | np.asarray(reached[pieces], np.bool_)
+
+
+METHOD = Method(segment, Params, version=2, class_name="foreground")

@@ -25,6 +25,8 @@ NESTED_SHARE = 0.04
 """Width of nested objects at most, as a share of the image's shorter side."""
 NESTED_GAIN = 1.4
 """How much clearer the cut between nested objects and all else must be; without such objects it is hardly clearer."""
+NESTED_DISC = 0.3
+"""Share of nested objects that the largest disc within each covers, at least: less is relief and print, not objects."""
 GRADIENT_STEPS = 16
 """Levels of the gradient's relief for each grey level."""
 
@@ -132,9 +134,20 @@ def _objects(image: RGBImage, params: Params) -> tuple[GrayImage, Mask]:
         # what is left of the channel where a square of that width does not fit below it
         inner = np.asarray(cv2.morphologyEx(bright, cv2.MORPH_TOPHAT, np.ones((width, width), np.uint8)), np.uint8)
         found_inner = cut(inner, params.algorithm)
-        if found_inner.polarity == "bright" and found_inner.clarity > NESTED_GAIN * found.clarity:
+        clearer = found_inner.polarity == "bright" and found_inner.clarity > NESTED_GAIN * found.clarity
+        if clearer and _share_in_discs(found_inner.bright) > NESTED_DISC:
             return inner, found_inner.bright
     return bright, found.objects
+
+
+def _share_in_discs(objects: Mask) -> float:
+    """Tell how round objects are: the area of the largest disc in each, all together, as a share of their area."""
+    pieces, origin = connected_components(objects.astype(np.int32))
+    radius = np.zeros(origin.size, np.float64)
+    distance = cv2.distanceTransform(objects.astype(np.uint8), cv2.DIST_L2, 5)
+    np.maximum.at(radius, pieces[objects], distance[objects])
+    areas = areas_of(pieces, origin.size - 1)
+    return float(np.minimum(np.pi * radius**2, areas)[1:].sum() / max(1, int(objects.sum())))
 
 
 def _cut_locally(bright: GrayImage, objects: Mask, neck: float) -> Mask:
@@ -185,5 +198,5 @@ def _flood_peaks(
 
 
 METHOD = Method(
-    segment, Params, version=1, prompts=("points", "boxes", "scribble"), class_name="foreground", uses=("threshold",)
+    segment, Params, version=2, prompts=("points", "boxes", "scribble"), class_name="foreground", uses=("threshold",)
 )

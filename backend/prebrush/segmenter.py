@@ -1,0 +1,149 @@
+"""From a picture and a recipe to its segments: kept if they are known, else computed when a core is free."""
+
+import hashlib
+import threading
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from prebrush.datatypes import Prompt, RGBImage, Segments
+from prebrush.errors import InvalidPrompt
+from prebrush.images import DECODING_VERSION
+from prebrush.jobs import Slots, Urgency
+from prebrush.pictures import Picture
+from prebrush.planning import Recipe, build_recipe
+from prebrush.recent import Recent
+from prebrush.segmentation.cleanup import UNTOUCHED
+from prebrush.segmentation.method import Arrays
+from prebrush.segmentation.picking import pick_segments
+from prebrush.segmentation.pipeline import run as run_pipeline
+from prebrush.storage import Storage, pack_arrays, pack_segments, unpack_arrays, unpack_segments
+
+PICKED_FROM = build_recipe(
+    {
+        "method": "slic",
+        "params": {"n_segments": 400},
+        "regions": {"instances": "keep", "min_area": 0, "fill_holes": 0, "smoothing": 0, "max": 100_000},
+    }
+)
+"""The superpixels that clicks and boxes choose from where a project's marks pick; no pixel is left out."""
+
+PREPARED_BYTES = 96_000_000
+"""Of images prepared for clicks, kept in memory beside the storage: a dozen or two."""
+
+MOST_PREPARED_BYTES = 64_000_000
+"""Of one image."""
+
+
+class Segmenter:
+    """Segments pictures for whoever asks, each thing once. Safe to share between threads.
+
+    Parameters
+    ----------
+    storage : Storage
+    cores : int
+        How many images are segmented at the same time.
+    max_pixels : int
+        Of an image; what is stored of a larger one is not read.
+    """
+
+    def __init__(self, storage: Storage, cores: int, max_pixels: int) -> None:
+        self._storage = storage
+        self._cores = Slots(cores)
+        self._max_pixels = max_pixels
+        self._prepared: Recent[Arrays] = Recent(PREPARED_BYTES, lambda arrays: sum(array.nbytes for array in arrays))
+        self._locks = [threading.Lock() for _ in range(64)]
+
+    def compute(self, pixels: RGBImage, recipe: Recipe, urgency: Urgency = Urgency.NOW) -> Segments:
+        """Segment an image, waiting for a free core."""
+        with self._cores.take(urgency):
+            return compute_segments(pixels, recipe)
+
+    def segments(self, picture: Picture, recipe: Recipe, urgency: Urgency) -> Segments:
+        """Take the segments from the storage, or compute and keep them."""
+        key = f"segments:{picture.digest}:{_hash(DECODING_VERSION, recipe.fingerprint)}"
+        packed = self._storage.get(key)
+        found = None if packed is None else unpack_segments(packed, self._max_pixels)
+        if found is not None and found.label_map.shape == (picture.height, picture.width):
+            return found
+        segments = self.compute(picture.pixels, recipe, urgency)
+        self._storage.put(key, pack_segments(segments))
+        return segments
+
+    def marked(self, picture: Picture, recipe: Recipe, prompt: Prompt) -> Segments:
+        """Find the one object that marks point at; see `segment_marked`."""
+        if not recipe.method.prompts:
+            return pick(self.segments(picture, recipe, Urgency.NOW), prompt)
+        if recipe.method.preparation is None:
+            with self._cores.take(Urgency.NOW):
+                return segment_marked(picture.pixels, recipe, prompt)
+        prepared = self.prepare(picture, recipe, Urgency.NOW)
+        with self._cores.take(Urgency.NOW):
+            return recipe.method.segment_prepared(prepared, recipe.params, prompt, (picture.height, picture.width))
+
+    def prepare(self, picture: Picture, recipe: Recipe, urgency: Urgency) -> Arrays:
+        """Do what the recipe's method does before anything is marked, or take it from memory or the storage.
+
+        Two that ask for the same image at once wait for one of them.
+        """
+        preparation = recipe.method.preparation
+        assert preparation is not None  # noqa: S101  whoever calls has looked
+        key = f"prepared:{picture.digest}:{recipe.method.name}:{recipe.method.version}:{DECODING_VERSION}"
+        found = self._prepared.get(key)
+        if found is not None:
+            return found
+        with self._locks[hash(key) % len(self._locks)]:
+            found = self._prepared.get(key)
+            if found is None:
+                packed = self._storage.get(key)
+                found = None if packed is None else self._unpack(packed, preparation.kind)
+            if found is None:
+                pixels = picture.pixels
+                with self._cores.take(urgency):
+                    found = preparation.prepare(pixels)
+                self._storage.put(key, pack_arrays(found))
+            self._prepared.put(key, found)
+        return found
+
+    def _unpack(self, packed: bytes, kind: Any) -> Arrays | None:
+        arrays = unpack_arrays(packed, len(kind._fields), MOST_PREPARED_BYTES)
+        return None if arrays is None else kind(*arrays)
+
+
+def compute_segments(pixels: RGBImage, recipe: Recipe, prompt: Prompt | None = None) -> Segments:
+    """Run one recipe on one image."""
+    return run_pipeline(pixels, recipe.method, recipe.params, recipe.cleanup, prompt or Prompt(), recipe.classes)
+
+
+def segment_marked(pixels: RGBImage, recipe: Recipe, prompt: Prompt) -> Segments:
+    """Find the one object that marks point at, with the recipe's method or, if that reads no marks, by picking.
+
+    The clean-up is left out: it would fill the hole that a negative click cut, or drop a small thing clicked on.
+
+    Raises
+    ------
+    InvalidPrompt
+        The marks hit nothing.
+    """
+    if recipe.method.prompts:
+        return compute_segments(pixels, replace(recipe, cleanup=UNTOUCHED), prompt)
+    return pick(compute_segments(pixels, recipe), prompt)
+
+
+def pick(segments: Segments, prompt: Prompt) -> Segments:
+    """Join the segments that marks point at to one.
+
+    Raises
+    ------
+    InvalidPrompt
+        There is none.
+    """
+    mask = pick_segments(segments.label_map, prompt)
+    if not mask.any():
+        raise InvalidPrompt("the marks leave nothing: no segment is under a positive click or mostly inside a box")
+    return Segments(mask.astype(np.int32), classes=("foreground",))
+
+
+def _hash(*parts: Any) -> str:
+    return hashlib.sha256(repr(parts).encode("utf-8", "surrogatepass")).hexdigest()[:40]

@@ -1,0 +1,29 @@
+"""Compiling, or loading from disk, all that is compiled, before anybody waits for it."""
+
+import logging
+
+import numpy as np
+
+from prebrush.errors import PrebrushError
+from prebrush.labelstudio import outlines, rle_kernels
+from prebrush.segmentation import METHODS
+from prebrush.segmentation.kernels import warm_all
+
+log = logging.getLogger(__name__)
+
+
+def warm_kernels() -> None:
+    """Load every compiled kernel, compiling what is not in the cache on disk, so that no request waits for it.
+
+    Methods that packages brought are run once on a small image of noise, as what they compile is not known here.
+    """
+    rle_kernels.warm()
+    outlines.warm()
+    warm_all()
+    noise = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
+    for method in METHODS.values():
+        if method.package:
+            try:
+                method.segment(noise, method.parse_params({}))
+            except PrebrushError as error:
+                log.warning("%s of the package %s fails on an image of noise: %s", method.name, method.package, error)
