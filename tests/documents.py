@@ -9,6 +9,7 @@ from flask import Flask
 
 from prebrush.cli import app as cli
 from prebrush.naming import LabelRule
+from prebrush.planning import PromptRule
 from prebrush.segmentation import METHODS
 from prebrush.segmentation.cleanup import Cleanup
 from prebrush.segmentation.method import knobs_of
@@ -28,6 +29,7 @@ default: {}
 #  params: {scale: 200}
 #  regions: {max: 20}
 #  labels: {rule: class}
+#  prompts: {method: auto}
 
 # The same for single projects, by their number in Label Studio.
 projects: {}
@@ -74,7 +76,7 @@ def setting_rows() -> list[tuple[str, ...]]:
             default = f"`{knob.default}`" if knob.default != "" else "none"
             where = "variable only" if (section, knob.name) in SECRETS else default
             rows.append((f"`{section}.{knob.name}`", where, knob.help + (f" [{knob.unit}]" if knob.unit else "")))
-    rows.append(("`default`", "none", "`method`, `params`, `regions`, `labels` where nothing nearer speaks."))
+    rows.append(("`default`", "none", "`method`, `params`, `regions`, `labels`, `prompts` where nothing nearer speaks."))
     rows.append(("`projects.<id>`", "none", "The same for one project, by its number in Label Studio."))
     return rows
 
@@ -99,6 +101,7 @@ def build_tables() -> dict[str, str]:
         "methods": table(("method", "what it does"), methods),
         "cleanup": table(("knob", "values", "default", "what it does"), knob_rows(Cleanup)),
         "labels": table(("knob", "values", "default", "what it does"), knob_rows(LabelRule)),
+        "prompts": table(("knob", "values", "default", "what it does"), knob_rows(PromptRule)),
         "commands": table(("command", "what it does"), command_rows()),
         "settings": table(("setting", "default", "what it is"), setting_rows()),
         "routes": table(("route", "what it does"), [(f"`{route}`", text) for route, text in ROUTES.items()]),

@@ -134,7 +134,12 @@ def segment_marked(pixels: RGBImage, recipe: Recipe, prompt: Prompt) -> Segments
         The marks hit nothing.
     """
     if recipe.method.prompts:
-        return compute_segments(pixels, replace(recipe, cleanup=UNTOUCHED), prompt)
+        segments = compute_segments(pixels, replace(recipe, cleanup=UNTOUCHED), prompt)
+        if not len(segments):
+            raise InvalidPrompt(
+                f"{recipe.method.name} finds nothing for these marks: is there a positive one, or a box?"
+            )
+        return segments
     return pick(compute_segments(pixels, recipe), prompt)
 
 

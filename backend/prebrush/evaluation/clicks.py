@@ -1,6 +1,6 @@
 """How many clicks a person needs: a simulated one who always clicks into the middle of the largest mistake."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import cv2
 import numpy as np
@@ -34,16 +34,35 @@ def count_clicks(truth: LabelMap, answer: Callable[[Prompt], LabelMap]) -> int:
     -----
     Source: N. Xu, B. Price, S. Cohen, J. Yang, T. Huang, CVPR 2016, doi:10.1109/CVPR.2016.47
     """
+
+    def found(prompt: Prompt) -> Mask:
+        return pick_segments(answer(prompt), prompt)
+
+    ious = list(click_ious(truth, found, GOOD_IOU))
+    return len(ious) if ious[-1] >= GOOD_IOU else MOST_CLICKS
+
+
+def click_ious(truth: LabelMap, answer: Callable[[Prompt], Mask], good_iou: float) -> Iterator[float]:
+    """Simulate the person of `count_clicks`; give the IoU after each click, until it is good or they give up.
+
+    Parameters
+    ----------
+    truth : int32 (H, W)
+        1 object, 0 not, -1 undecided.
+    answer : callable (prompt) -> bool (H, W)
+        The object with all the clicks so far.
+    good_iou : float
+    """
     decided = truth != UNDECIDED
     points: list[tuple[int, int, bool]] = []
     found: Mask = np.zeros(truth.shape, np.bool_)
     while len(points) < MOST_CLICKS:
         points.append(_next_click(truth, found))
-        prompt = Prompt(points=tuple(points))
-        found = pick_segments(answer(prompt), prompt)
-        if iou(truth[decided] > 0, found[decided]) >= GOOD_IOU:
+        found = answer(Prompt(points=tuple(points)))
+        reached = iou(truth[decided] > 0, found[decided])
+        yield reached
+        if reached >= good_iou:
             break
-    return len(points)
 
 
 def _next_click(truth: LabelMap, found: Mask) -> tuple[int, int, bool]:

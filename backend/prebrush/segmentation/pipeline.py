@@ -61,8 +61,9 @@ def run(
         The method broke its contract.
     """
     full = (image.shape[0], image.shape[1])
-    working = working_size(*full, working_pixels)
     prompt = prompt or Prompt()
+    # what prepares an image for marks works at sizes of its own
+    working = full if prompt and method.preparation is not None else working_size(*full, working_pixels)
     small = image
     if working != full:
         factor = working[1] / full[1]

@@ -27,7 +27,7 @@ PARTITIONS = {
 }
 """Methods that number every pixel; the others leave background 0."""
 
-ONE_OBJECT = {"grabcut"}
+ONE_OBJECT = {"grabcut", "prompt"}
 """Methods that look for a single object."""
 
 THIN = {"ridge"}

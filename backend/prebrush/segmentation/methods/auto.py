@@ -11,8 +11,9 @@ from prebrush.datatypes import LabelMap, Prompt, RGBImage
 from prebrush.segmentation.color import is_gray
 from prebrush.segmentation.filters import blur
 from prebrush.segmentation.kernels.components import replace_numbers
-from prebrush.segmentation.method import Method
-from prebrush.segmentation.methods import grabcut, multi_otsu, region_merging, ridge, threshold, watershed
+from prebrush.segmentation.method import Method, Preparation
+from prebrush.segmentation.methods import multi_otsu, region_merging, ridge, threshold, watershed
+from prebrush.segmentation.methods import prompt as marks
 from prebrush.segmentation.traits import (
     Plants,
     Stain,
@@ -27,7 +28,7 @@ from prebrush.segmentation.traits import (
     thumbnail,
 )
 
-MARKED = grabcut
+MARKED = marks
 """The method that answers where something is marked."""
 
 EVEN_SHARE = 0.5
@@ -259,9 +260,10 @@ def _drop_surroundings(label_map: LabelMap) -> LabelMap:
 METHOD = Method(
     segment,
     Params,
-    version=2,
+    version=3,
     prompts=MARKED.METHOD.prompts,
     class_name="foreground",
     explain=explain,
-    uses=("threshold", "watershed", "region_merging", "ridge", "multi_otsu", "grabcut"),
+    uses=("threshold", "watershed", "region_merging", "ridge", "multi_otsu", "prompt"),
+    preparation=Preparation(MARKED.prepare, MARKED.answer, MARKED.Prepared),
 )

@@ -166,13 +166,13 @@ def build_hierarchy(image: RGBImage) -> Hierarchy:
     smooth = blur_colors(image, PARTITION_SIGMA)
     smallest = max(1, round(superpixels.size * SMALLEST_SHARE))
     partitions = merge_at_scales(smooth, [scale / 255 for scale in SCALES], smallest)
-    maps = [_enlarge_texture(texture, superpixels.shape), _palette(image)] + [part - 1 for part in partitions]
+    maps = [enlarge_texture(texture, superpixels.shape), _palette(image)] + [part - 1 for part in partitions]
     ends = np.bincount(graph.nodes.ravel(), weights=np.repeat(graph.lengths, 2), minlength=count)
     evidence = Evidence(
         area=areas_of(superpixels, count)[1:].astype(np.float64),
         perimeter=ends.astype(np.float64),
-        tallies=tuple(_tally(superpixels, values, count) for values in maps),
-        strength=_strength_of_edges(graph, strength, superpixels.shape),
+        tallies=tuple(tally(superpixels, values, count) for values in maps),
+        strength=edge_strengths(graph, strength, superpixels.shape),
     )
     merges, costs = merge_regions(graph, evidence, WEIGHTS)
     return Hierarchy(superpixels, count, merges, costs)
@@ -202,20 +202,20 @@ def _palette(image: RGBImage) -> npt.NDArray[np.int32]:
     return look_up(image, places, owner)
 
 
-def _enlarge_texture(texture: npt.NDArray[np.uint8], shape: tuple[int, ...]) -> npt.NDArray[np.int32]:
+def enlarge_texture(texture: npt.NDArray[np.uint8], shape: tuple[int, ...]) -> npt.NDArray[np.int32]:
     """Bring textons to full size, each on a square of pixels."""
     enlarged = cv2.resize(texture, None, fx=SHRUNK, fy=SHRUNK, interpolation=cv2.INTER_NEAREST)
     return np.asarray(enlarged.reshape(texture.shape[0] * SHRUNK, -1)[: shape[0], : shape[1]], np.int32)
 
 
-def _tally(superpixels: LabelMap, values: npt.NDArray[np.int32], count: int) -> npt.NDArray[np.float32]:
+def tally(superpixels: LabelMap, values: npt.NDArray[np.int32], count: int) -> npt.NDArray[np.float32]:
     """Count each value in each superpixel: float32 (count, highest value + 1)."""
     kinds = int(values.max()) + 1
     places = (superpixels.astype(np.int64) - 1) * kinds + values
     return np.bincount(places.ravel(), minlength=count * kinds).reshape(count, kinds).astype(np.float32)
 
 
-def _strength_of_edges(
+def edge_strengths(
     graph: RegionGraph, strength: npt.NDArray[np.float32], shape: tuple[int, ...]
 ) -> npt.NDArray[np.float64]:
     """Sum boundary strength along each edge, measured mostly in the direction in which that boundary runs."""

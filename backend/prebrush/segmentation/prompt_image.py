@@ -1,0 +1,281 @@
+"""What `prompt` knows of an image before anything is clicked: superpixels, their graph, colours and contours.
+
+Arrays only, so that it can be kept in memory, shared by all clicks on the image, and packed.
+"""
+
+import math
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from prebrush.datatypes import LabelMap, RGBImage
+from prebrush.segmentation.boundary_strength import boundary_strength, textons
+from prebrush.segmentation.color import to_lab
+from prebrush.segmentation.kernels.clustering import cluster
+from prebrush.segmentation.kernels.gaussian import blur_colors
+from prebrush.segmentation.kernels.graph_merging import merge_at_scales
+from prebrush.segmentation.kernels.nearest import nearest_center
+from prebrush.segmentation.kernels.region_graph import Evidence, merge_regions, region_graph, replay
+from prebrush.segmentation.kernels.region_paths import (
+    Floats,
+    Ints,
+    Neighbours,
+    distances,
+    joining_heights,
+    list_neighbours,
+)
+from prebrush.segmentation.methods.region_merging import (
+    PARTITION_SIGMA,
+    SCALES,
+    SMALLEST_SHARE,
+    WEIGHTS,
+    edge_strengths,
+    enlarge_texture,
+    find_superpixels,
+    tally,
+)
+from prebrush.segmentation.scaling import WORKING_PIXELS, shrink, working_size
+
+INNER_PIXELS = 90_000
+"""Clicks are answered at about this size, and the outline is then brought to the image's own edges."""
+MOST_ENLARGED = 2.0
+"""Small images are enlarged to that size, up to so many times: small things need superpixels, too."""
+MOST_STRETCHED, MOST_SATURATED = 6.0, 2.0
+"""Dim or flat images are stretched to the full range of lightness, at most so many times, and colours with them."""
+TAILS = (0.5, 99.5)
+"""Percentiles of lightness that are stretched to black and white."""
+N_COLORS = 48
+SAMPLED_PIXELS = 8000
+COLOR_SPREAD = 10.0
+"""Standard deviation, in CIE Lab, of the colours that count as much the same."""
+FAR, FAR_HIGHEST, FAR_HEIGHT = 60.0, 4.0, 9.0
+"""Longest distances that are told apart: along a way, its strongest edge, its most salient contour."""
+STEP = 0.05
+"""Length of a step within a plain; edges add their strength."""
+LOWEST_HEIGHT = -2.0
+"""Cost of a merge between regions that are alike."""
+N_COARSE = 200
+"""Regions among which is measured what hangs together with the frame."""
+SAME_COLOR, SURFACE = 4.0, 12.0
+"""Colour differences below the first are none; sums of them along a way over the second leave the surface."""
+
+
+class Prepared(NamedTuple):
+    """An image, ready for clicks. n superpixels counted from 0, m pairs of them that touch.
+
+    Attributes
+    ----------
+    shape : int64 (2,)
+        Height and width of the image.
+    image : uint8 (H', W', 3)
+        RGB, at most about a megapixel: where outlines end up.
+    small : uint8 (h, w, 3)
+        RGB, at the size at which clicks are answered.
+    lab : float32 (h, w, 3)
+        CIE Lab of that, stretched to the full range.
+    superpixels : int32 (h, w)
+        0..n - 1.
+    palette : uint8 (h, w)
+        The nearest of k typical colours.
+    blending : float32 (k, k)
+        How much each colour counts as each other; rows sum to 1.
+    ends : int64 (m, 2)
+    lengths, strengths, heights : float64 (m,)
+        Length in pixels of each boundary, mean strength, and the saliency of the contour it belongs to, from 0 up.
+    starts, nodes, edges : int64
+        See `Neighbours`.
+    areas, rows, cols, perimeters, framed : float64 (n,)
+        Pixels, middle, boundary without the frame, and pixels on the frame.
+    means : float64 (n, 3)
+        Mean colours.
+    colors : float32 (n, k)
+        Shares of the typical colours, blended.
+    textures : float32 (n, t)
+        Shares of the kinds of texture.
+    ground : float64 (n,)
+        How much a superpixel hangs together with the frame, from 0 up.
+    from_frame : float64 (3, n)
+        Distance from the frame: along a way, its strongest edge, its most salient contour.
+    sharpness : float64 (1,)
+        See `cut_band`.
+    """
+
+    shape: Ints
+    image: RGBImage
+    small: RGBImage
+    lab: npt.NDArray[np.float32]
+    superpixels: LabelMap
+    palette: npt.NDArray[np.uint8]
+    blending: npt.NDArray[np.float32]
+    ends: Ints
+    lengths: Floats
+    strengths: Floats
+    heights: Floats
+    starts: Ints
+    nodes: Ints
+    edges: Ints
+    areas: Floats
+    rows: Floats
+    cols: Floats
+    perimeters: Floats
+    framed: Floats
+    means: Floats
+    colors: npt.NDArray[np.float32]
+    textures: npt.NDArray[np.float32]
+    ground: Floats
+    from_frame: Floats
+    sharpness: Floats
+
+    @property
+    def diagonal(self) -> float:
+        """Of the image at the size at which clicks are answered, in pixels."""
+        return math.hypot(*self.superpixels.shape)
+
+    @property
+    def graph(self) -> Neighbours:
+        """Which superpixels touch."""
+        return Neighbours(self.starts, self.nodes, self.edges)
+
+
+def prepare(image: RGBImage) -> Prepared:
+    """Find everything that depends on the image alone.
+
+    Parameters
+    ----------
+    image : uint8 (H, W, 3)
+        RGB.
+
+    Notes
+    -----
+    Cost: some 0.3 s, and a few milliseconds a megapixel.
+    """
+    height, width = image.shape[:2]
+    working = working_size(height, width, WORKING_PIXELS)
+    kept = shrink(image, *working) if working != (height, width) else np.array(image)
+    small = _resize(kept)
+    lab = _stretch(to_lab(small.astype(np.float32) * np.float32(1 / 255)))
+    texture = textons(lab[:, :, 0])
+    strength = boundary_strength(lab, texture)
+    numbers = find_superpixels(lab, strength.max(axis=0))
+    count = int(numbers.max())
+    graph = region_graph(numbers, count)
+    summed = edge_strengths(graph, strength, numbers.shape)
+    textures = tally(numbers, enlarge_texture(texture, numbers.shape), count)
+    palette, blending, typical = _colors(lab, numbers, count)
+    places = (numbers - 1).ravel()
+    areas = np.bincount(places, minlength=count).astype(np.float64)
+    means = np.stack(
+        [np.bincount(places, weights=lab[:, :, part].ravel(), minlength=count) / areas for part in range(3)], axis=1
+    )
+    perimeters = np.bincount(graph.nodes.ravel(), np.repeat(graph.lengths, 2), count).astype(np.float64)
+    tallies = (textures, typical, *_partitions(lab, numbers, count))
+    merges, costs = merge_regions(graph, Evidence(areas, perimeters, tallies, summed), WEIGHTS)
+    frame = np.concatenate((numbers[0], numbers[-1], numbers[:, 0], numbers[:, -1]))
+    framed = np.bincount(frame - 1, minlength=count).astype(np.float64)
+    neighbours = list_neighbours(graph.nodes, count)
+    strengths = summed / graph.lengths
+    heights = np.maximum(joining_heights(graph.nodes, merges, costs, count), LOWEST_HEIGHT) - LOWEST_HEIGHT
+    row, col = np.indices(numbers.shape, np.float32)
+    return Prepared(
+        shape=np.array((height, width)), image=kept, small=small, lab=lab, superpixels=numbers - 1, palette=palette,
+        blending=blending, ends=graph.nodes, lengths=graph.lengths, strengths=strengths, heights=heights,
+        **neighbours._asdict(), areas=areas,
+        rows=np.bincount(places, weights=row.ravel(), minlength=count) / areas,
+        cols=np.bincount(places, weights=col.ravel(), minlength=count) / areas,
+        perimeters=perimeters, framed=framed, means=means,
+        colors=np.asarray(typical / areas[:, None], np.float32) @ blending[: typical.shape[1]],
+        textures=np.asarray(textures / areas[:, None], np.float32),
+        ground=_ground(replay(merges, count, N_COARSE)[1:] - 1, graph.nodes, areas, framed, means),
+        from_frame=np.stack(
+            measure_distances(neighbours, strengths, heights, np.flatnonzero(framed), np.ones(count, np.bool_))
+        ),
+        sharpness=np.array([_sharpness(lab)]),
+    )  # fmt: skip
+
+
+def measure_distances(
+    graph: Neighbours, strengths: Floats, heights: Floats, sources: Ints, allowed: npt.NDArray[np.bool_]
+) -> tuple[Floats, Floats, Floats]:
+    """Measure how far each superpixel is from the sources, in three ways.
+
+    Returns
+    -------
+    along : float64 (n,)
+        Sum of the edges' strengths along the shortest way.
+    highest : float64 (n,)
+        Strongest edge that must be crossed.
+    salience : float64 (n,)
+        Most salient contour that must be crossed.
+    """
+    return (
+        distances(graph, strengths + STEP, sources, allowed, FAR),
+        distances(graph, strengths, sources, allowed, FAR_HIGHEST, highest=True),
+        distances(graph, heights, sources, allowed, FAR_HEIGHT, highest=True),
+    )
+
+
+def _resize(image: RGBImage) -> RGBImage:
+    height, width = image.shape[:2]
+    factor = min(MOST_ENLARGED, (INNER_PIXELS / (height * width)) ** 0.5)
+    size = max(1, round(width * factor)), max(1, round(height * factor))
+    way = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(image, size, interpolation=way), np.uint8).reshape(size[1], size[0], 3)
+
+
+def _stretch(lab: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    low, high = np.percentile(lab[:, :, 0], TAILS)
+    gain = min(MOST_STRETCHED, 100 / max(high - low, 1.0))
+    stretched = lab * np.float32(min(gain, MOST_SATURATED))
+    stretched[:, :, 0] = np.clip((lab[:, :, 0] - low) * gain, 0, 100)
+    return stretched
+
+
+def _partitions(lab: npt.NDArray[np.float32], numbers: LabelMap, count: int) -> tuple[npt.NDArray[np.float32], ...]:
+    """Tally where each superpixel lies in partitions as by `felzenszwalb`, as `region_merging` does."""
+    scaled = lab * np.float32(2.55) + np.array((0, 128, 128), np.float32)
+    picture = np.clip(scaled, 0, 255).astype(np.uint8)
+    smallest = max(1, round(numbers.size * SMALLEST_SHARE))
+    smooth = blur_colors(picture, PARTITION_SIGMA)
+    found = merge_at_scales(smooth, [scale / 255 for scale in SCALES], smallest)
+    return tuple(tally(numbers, partition - 1, count) for partition in found)
+
+
+def _colors(
+    lab: npt.NDArray[np.float32], numbers: LabelMap, count: int
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Find typical colours, how much each counts as each other, and how many pixels of each are in each superpixel."""
+    points = np.ascontiguousarray(lab.reshape(-1, 3))
+    sample = np.ascontiguousarray(points[:: max(1, len(points) // SAMPLED_PIXELS)])
+    centers, _ = cluster(sample, np.ones(len(sample), np.float32), N_COLORS, 0)
+    palette = nearest_center(points, centers).reshape(numbers.shape)
+    squared = ((centers[:, None] - centers[None]) ** 2).sum(axis=2)
+    blending = np.exp(-squared / np.float32(2 * COLOR_SPREAD**2)).astype(np.float32)
+    blending /= blending.sum(axis=1, keepdims=True)
+    return palette.astype(np.uint8), blending, tally(numbers, palette, count)
+
+
+def _ground(group: npt.NDArray[np.int32], ends: Ints, areas: Floats, framed: Floats, means: Floats) -> Floats:
+    """Measure how much of its surface's outline lies on the frame, for each superpixel.
+
+    Boundary connectivity of W. Zhu, S. Liang, Y. Wei, J. Sun, CVPR 2014, doi:10.1109/CVPR.2014.360, on coarse regions.
+    """
+    count = int(group.max()) + 1
+    area = np.bincount(group, weights=areas, minlength=count)
+    on_frame = np.bincount(group, weights=framed, minlength=count)
+    color = np.stack([np.bincount(group, weights=means[:, part] * areas) / area for part in range(3)], axis=1)
+    pairs = np.unique(group[ends].reshape(-1, 2), axis=0).astype(np.int64)
+    steps = np.maximum(0, np.linalg.norm(color[pairs[:, 0]] - color[pairs[:, 1]], axis=1) - SAME_COLOR)
+    graph, everywhere = list_neighbours(pairs, count), np.ones(count, np.bool_)
+    sums = np.stack([distances(graph, steps, np.array([node]), everywhere, 1e3) for node in range(count)])
+    same = np.exp(-(sums**2) / (2 * SURFACE**2))
+    return np.asarray(((same @ on_frame) / np.sqrt(same @ area))[group], np.float64)
+
+
+def _sharpness(lab: npt.NDArray[np.float32]) -> float:
+    """One over twice the mean squared colour difference of neighbours."""
+    down, right = np.diff(lab, axis=0), np.diff(lab, axis=1)
+    pairs = down.size + right.size
+    squared = float((down**2).sum() + (right**2).sum()) / max(pairs / 3, 1)
+    return 1 / (2 * squared + 1e-3)
