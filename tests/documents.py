@@ -76,7 +76,9 @@ def setting_rows() -> list[tuple[str, ...]]:
             default = f"`{knob.default}`" if knob.default != "" else "none"
             where = "variable only" if (section, knob.name) in SECRETS else default
             rows.append((f"`{section}.{knob.name}`", where, knob.help + (f" [{knob.unit}]" if knob.unit else "")))
-    rows.append(("`default`", "none", "`method`, `params`, `regions`, `labels`, `prompts` where nothing nearer speaks."))
+    rows.append(
+        ("`default`", "none", "`method`, `params`, `regions`, `labels`, `prompts` where nothing nearer speaks.")
+    )
     rows.append(("`projects.<id>`", "none", "The same for one project, by its number in Label Studio."))
     return rows
 

@@ -46,6 +46,9 @@ class PromptRule:
         choices=("auto", PROMPT_METHOD, "grabcut", "random_walker", "watershed", "region_growing", "superpixels"),
         help="What answers clicks and boxes; auto is the tag's method if it was chosen and reads clicks, else prompt.",
     )
+    refine: bool = param(
+        False, help="Marks that touch a brush region of their label change that region instead of making one more."
+    )
     prepare: bool = param(True, help="Prepare the image for clicks in the background when a task is opened.")
 
 
@@ -81,7 +84,7 @@ class ControlPlan:
     recipe: Recipe
     rule: LabelRule
     marks: Recipe
-    prepares: bool = True
+    prompts: PromptRule = PromptRule()
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +268,7 @@ def _plan_control(control: Control, shared: Sequence[Mapping[str, Any]]) -> Cont
         rule.check_labels(control.labels)
     recipe = _resolve(levels, owner, control.labels, is_complete=is_complete)
     prompts = parse_knobs(PromptRule, _merged(levels, "prompts"), owner=f"{owner}, prompts")
-    return ControlPlan(control, recipe, rule, recipe_for_marks(recipe, prompts.method), prompts.prepare)
+    return ControlPlan(control, recipe, rule, recipe_for_marks(recipe, prompts.method), prompts)
 
 
 def recipe_for_marks(recipe: Recipe, method: str = "auto") -> Recipe:

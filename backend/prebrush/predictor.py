@@ -17,6 +17,7 @@ from prebrush.datatypes import Label, Task
 from prebrush.errors import InvalidBody, InvalidPrompt, Overloaded, PrebrushError, RequestError, SegmentationError
 from prebrush.jobs import Jobs, Urgency
 from prebrush.labelstudio.config import parse_label_config
+from prebrush.labelstudio.drawn import find_touched
 from prebrush.labelstudio.prompts import build_prompt, find_target
 from prebrush.labelstudio.request import PredictRequest, SetupRequest
 from prebrush.labelstudio.result import NOT_READY, encode_entry, encode_prediction, join_results
@@ -141,7 +142,7 @@ class Predictor:
         if request.context is not None:
             if len(request.tasks) != 1:
                 raise InvalidBody(f"tasks: {len(request.tasks)} with a context; clicks and boxes are on one task")
-            futures = [self._submit_marked(plan, account, request.tasks[0], request.context)]
+            futures = [self._submit_marked(plan, account, request, request.context)]
         else:
             urgency = Urgency.NOW if len(request.tasks) == 1 else Urgency.BATCH
             futures = [self._submit(plan, account, task, urgency) for task in request.tasks]
@@ -156,10 +157,12 @@ class Predictor:
             key, partial(_guard, task, partial(self._predict, plan, account, task, urgency)), urgency
         )
 
-    def _submit_marked(self, plan: Plan, account: Account, task: Task, context: Mapping[str, Any]) -> Future[bytes]:
+    def _submit_marked(
+        self, plan: Plan, account: Account, request: PredictRequest, context: Mapping[str, Any]
+    ) -> Future[bytes]:
         # a key of its own: each answer has fresh ids, so none is shared
-        work = partial(self._predict_marked, plan, account, task, context)
-        return self._jobs.submit(object(), partial(_guard, task, work), Urgency.NOW)
+        work = partial(self._predict_marked, plan, account, request, context)
+        return self._jobs.submit(object(), partial(_guard, request.tasks[0], work), Urgency.NOW)
 
     def _predict(self, plan: Plan, account: Account, task: Task, urgency: Urgency) -> bytes:
         """Predict one task, or take what was predicted before."""
@@ -181,7 +184,11 @@ class Predictor:
     def _prepare_for_marks(self, image: ImageOfControl) -> None:
         """Prepare the image of a task that was just opened, after all that is asked for, so that a click is warm."""
         recipe, picture = image.plan.marks, image.picture
-        if not image.plan.prepares or recipe.method.preparation is None or self.segmenter.is_prepared(picture, recipe):
+        if (
+            not image.plan.prompts.prepare
+            or recipe.method.preparation is None
+            or self.segmenter.is_prepared(picture, recipe)
+        ):
             return
         with suppress(Overloaded):
             self._jobs.submit(
@@ -227,19 +234,25 @@ class Predictor:
             scores += [region.score for region in prediction.regions if region.score is not None]
         return encode_entry(join_results(results), mean_score(scores), plan.model_version)
 
-    def _predict_marked(self, plan: Plan, account: Account, task: Task, context: Mapping[str, Any]) -> bytes:
+    def _predict_marked(
+        self, plan: Plan, account: Account, request: PredictRequest, context: Mapping[str, Any]
+    ) -> bytes:
         """Answer clicks and boxes with one region, or, where nothing is marked, with a whole prediction."""
+        task = request.tasks[0]
         try:
-            entry = self._segment_marked(plan, account, task, context)
+            entry = self._segment_marked(plan, account, request, context)
         except InvalidPrompt as error:
             logger.warning("task %s: nothing to segment: %s", task.id, error)
-            return encode_entry(b"[]", 0.0, plan.model_version)
+            return encode_entry(b"[]", 0.0, plan.model_version, detail=str(error))
         if entry is None:
             images = self._open_images(plan, account, task, Urgency.NOW, stored=False)
             entry = self._build_entry(plan, images, None, Urgency.NOW)
         return entry
 
-    def _segment_marked(self, plan: Plan, account: Account, task: Task, context: Mapping[str, Any]) -> bytes | None:
+    def _segment_marked(
+        self, plan: Plan, account: Account, request: PredictRequest, context: Mapping[str, Any]
+    ) -> bytes | None:
+        task = request.tasks[0]
         target = find_target(context)
         fitting = [each for each in plan.controls if target.to_name in ("", each.control.to_name)]
         if not fitting:
@@ -253,9 +266,17 @@ class Predictor:
         prompt = build_prompt(context, picture.height, picture.width)
         if not prompt:
             return None
-        segments = self.segmenter.marked(picture, each.marks, prompt)
         place = index if each.control.is_list else None
-        prediction = build_prompted_prediction(each, segments, prompt, labels_of(each.control, task.data), place)
+        touched = None
+        if each.prompts.refine:
+            shape = (picture.height, picture.width)
+            touched = find_touched(request.drafts, request.annotations, prompt, each.control.from_name, place, shape)
+        if touched:
+            found = self.segmenter.refined(picture, each.marks, prompt, touched.mask)
+        else:
+            found = self.segmenter.marked(picture, each.marks, prompt).label_map > 0
+        labels = labels_of(each.control, task.data)
+        prediction = build_prompted_prediction(each, found, prompt, labels, place, touched.id if touched else None)
         return encode_entry(encode_prediction(prediction), mean_score([]), plan.model_version)
 
 

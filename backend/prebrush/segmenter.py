@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from prebrush.datatypes import Prompt, RGBImage, Segments
+from prebrush.datatypes import Mask, Prompt, RGBImage, Segments
 from prebrush.errors import InvalidPrompt
 from prebrush.images import DECODING_VERSION
 from prebrush.jobs import Slots, Urgency
@@ -78,6 +78,30 @@ class Segmenter:
         prepared = self.prepare(picture, recipe, Urgency.NOW)
         with self._cores.take(Urgency.NOW):
             return recipe.method.segment_prepared(prepared, recipe.params, prompt, (picture.height, picture.width))
+
+    def refined(self, picture: Picture, recipe: Recipe, prompt: Prompt, mask: Mask) -> Mask:
+        """Change an object by marks: what positive ones mean is added, what negative clicks mean is taken away.
+
+        Parameters
+        ----------
+        mask : bool (H, W)
+            The object so far.
+        """
+        wanted = [point for point in prompt.points if point[2]]
+        painted = prompt.scribble
+        changed = mask.copy()
+        if wanted or prompt.boxes or (painted is not None and (painted > 0).any()):
+            changed |= self.marked(picture, recipe, prompt).label_map > 0
+        for row, col, positive in prompt.points:
+            if not positive and changed[row, col]:
+                # the piece that the click would mean by itself, kept off what is wanted
+                piece = Prompt(points=((row, col, True), *((*place[:2], False) for place in wanted)))
+                changed &= self.marked(picture, recipe, piece).label_map == 0
+        if painted is not None:
+            changed[painted < 0] = False
+        for row, col, positive in prompt.points:
+            changed[row, col] = positive
+        return changed
 
     def is_prepared(self, picture: Picture, recipe: Recipe) -> bool:
         """Whether what `prepare` gives is in memory."""
