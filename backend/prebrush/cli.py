@@ -1,6 +1,7 @@
 """The command line. Errors are one line on stderr: exit 1, or 2 for usage and configuration; never a traceback."""
 
 import json
+import os
 import re
 import sys
 import time
@@ -26,12 +27,18 @@ UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 """typer's class for every wrong use of a command; it has no public name in all the versions we support."""
 out = Console(highlight=False)
 
+ONE_THREAD = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
+"""Read by NumPy when it is imported, later than this. The server's threads fill the cores already: with threads of its
+own for each small product of matrices, a click took four times as long."""
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="Settings file; else config.yaml here, if any.")]
 
 
 def main() -> NoReturn:
     """Run the command line and turn errors into one line and an exit status."""
+    for name in ONE_THREAD:
+        os.environ.setdefault(name, "1")
     try:
         status = app(standalone_mode=False)
     except PrebrushError as error:
