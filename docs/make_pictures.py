@@ -12,7 +12,7 @@ import skimage.data
 
 from prebrush.datatypes import Prompt, RGBImage
 from prebrush.overlay import draw_overlay, encode_png
-from prebrush.planning import build_recipe
+from prebrush.recipes import build_recipe
 from prebrush.segmentation import METHODS
 from prebrush.segmentation.method import Method
 from prebrush.segmenter import compute_segments

@@ -9,7 +9,7 @@ from flask import Flask
 
 from prebrush.cli import app as cli
 from prebrush.naming import LabelRule
-from prebrush.planning import PromptRule
+from prebrush.recipes import PromptRule
 from prebrush.segmentation import METHODS
 from prebrush.segmentation.cleanup import Cleanup
 from prebrush.segmentation.method import knobs_of

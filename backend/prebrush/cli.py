@@ -100,7 +100,7 @@ def segment(
 ) -> None:
     """Segment image files: an overlay, a label map and a Label Studio prediction for each."""
     from prebrush.files import Job, segment_file, unique_names
-    from prebrush.planning import build_recipe, build_rule, sort_knobs
+    from prebrush.recipes import build_recipe, build_rule, sort_knobs
     from prebrush.settings import load_settings
 
     settings = load_settings()
@@ -187,8 +187,8 @@ def compare(
 ) -> None:
     """Draw one image through every method on one sheet, each with its time and segment count."""
     from prebrush.comparison import compare_methods
-    from prebrush.planning import choose_methods
     from prebrush.progress import show_progress
+    from prebrush.recipes import choose_methods
     from prebrush.settings import load_settings
 
     methods = choose_methods(names)
@@ -224,8 +224,8 @@ def evaluate(
     from prebrush.evaluation.datasets import read_dataset
     from prebrush.evaluation.tables import print_summaries
     from prebrush.evaluation.trials import plan_trials, run_trials, sort_by_method
-    from prebrush.planning import choose_methods
     from prebrush.progress import show_progress
+    from prebrush.recipes import choose_methods
     from prebrush.settings import load_settings
 
     settings, methods = load_settings(), choose_methods(names)

@@ -15,7 +15,7 @@ from prebrush.labelstudio.result import encode_entry, encode_prediction, stable_
 from prebrush.naming import LabelRule, name_segments
 from prebrush.overlay import draw_overlay, encode_png
 from prebrush.pictures import image_limits
-from prebrush.planning import Recipe, recipe_for_marks, short_hash
+from prebrush.recipes import Recipe, recipe_for_marks, short_hash
 from prebrush.segmenter import compute_segments, explain, segment_marked
 from prebrush.settings import Settings
 

@@ -23,9 +23,10 @@ from prebrush.labelstudio.request import PredictRequest, SetupRequest
 from prebrush.labelstudio.result import NOT_READY, encode_entry, encode_prediction, join_results
 from prebrush.labelstudio.task_data import image_addresses, labels_of
 from prebrush.pictures import Account, Picture, Pictures
-from prebrush.planning import ControlPlan, Plan, Recipe, build_plan, unusable_plan
+from prebrush.planning import ControlPlan, Plan, build_plan, unusable_plan
 from prebrush.projects import Projects, ProjectState
 from prebrush.recent import Recent
+from prebrush.recipes import Recipe
 from prebrush.regions import build_prediction, build_prompted_prediction, mean_score
 from prebrush.segmenter import Segmenter
 from prebrush.settings import Settings

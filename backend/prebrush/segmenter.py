@@ -12,8 +12,8 @@ from prebrush.errors import InvalidPrompt
 from prebrush.images import DECODING_VERSION
 from prebrush.jobs import Slots, Urgency
 from prebrush.pictures import Picture
-from prebrush.planning import Recipe, versions_of
 from prebrush.recent import Recent
+from prebrush.recipes import Recipe, versions_of
 from prebrush.segmentation.cleanup import UNTOUCHED
 from prebrush.segmentation.method import Arrays
 from prebrush.segmentation.picking import pick_segments

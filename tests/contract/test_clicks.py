@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from prebrush.labelstudio import rle
-from prebrush.planning import PromptRule
+from prebrush.recipes import PromptRule
 from prebrush.segmentation import METHODS
 from prebrush.segmentation.method import knobs_of
 from prebrush.web import create_app

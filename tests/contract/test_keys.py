@@ -9,7 +9,8 @@ import pytest
 
 from prebrush.datatypes import Control, Label
 from prebrush.labelstudio.config import LabelConfig
-from prebrush.planning import build_plan, versions_of
+from prebrush.planning import build_plan
+from prebrush.recipes import versions_of
 from prebrush.segmentation import METHODS
 from prebrush.settings import Settings
 

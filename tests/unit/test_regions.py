@@ -6,7 +6,8 @@ import pytest
 from prebrush.datatypes import Control, Label, Prompt, Segments
 from prebrush.errors import InvalidPrompt
 from prebrush.naming import LabelRule
-from prebrush.planning import ControlPlan, build_recipe
+from prebrush.planning import ControlPlan
+from prebrush.recipes import PromptRule, build_recipe
 from prebrush.regions import build_prediction, build_prompted_prediction, mean_score
 from prebrush.segmentation.picking import pick_segments
 from prebrush.segmenter import pick
@@ -26,7 +27,7 @@ class NoPixels:
 def plan(*labels, regions=None):
     control = Control("mask", "image", "BrushLabels", "image", labels=labels)
     recipe = build_recipe({"regions": regions or {}})
-    return ControlPlan(control, recipe, LabelRule(), recipe)
+    return ControlPlan(control, recipe, LabelRule(), recipe, PromptRule())
 
 
 def test_each_segment_is_a_region_with_a_stable_id():

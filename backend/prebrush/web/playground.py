@@ -11,8 +11,8 @@ from prebrush.images import decode_image
 from prebrush.labelstudio.request import parse_object
 from prebrush.overlay import draw_overlay, encode_png
 from prebrush.pictures import image_limits
-from prebrush.planning import Recipe, build_recipe
 from prebrush.predictor import Predictor
+from prebrush.recipes import Recipe, build_recipe
 from prebrush.segmentation import METHODS
 from prebrush.segmentation.method import Knob
 from prebrush.segmenter import explain
