@@ -84,7 +84,7 @@ def test_marks_pick_segments(prompt, expected):
 def test_marks_that_leave_nothing_say_so():
     with pytest.raises(InvalidPrompt, match="leave nothing"):
         pick(SEGMENTS, Prompt(points=((0, 0, True),)))
-    nothing = Segments(np.zeros((3, 4), np.int32))
+    nothing = np.zeros((3, 4), np.bool_)
     with pytest.raises(InvalidPrompt, match="finds nothing"):
         build_prompted_prediction(plan(Label("A")), nothing, Prompt(points=((0, 0, True),)), (Label("A"),), None)
 
@@ -92,6 +92,6 @@ def test_marks_that_leave_nothing_say_so():
 def test_a_prompts_label_wins_and_ids_are_fresh():
     prompt = Prompt(points=((0, 1, True),), label="B")
     labels = (Label("A"), Label("B"))
-    first, again = (build_prompted_prediction(plan(*labels), SEGMENTS, prompt, labels, None) for _ in range(2))
+    first, again = (build_prompted_prediction(plan(*labels), LABEL_MAP > 0, prompt, labels, None) for _ in range(2))
     assert first.regions[0].label == "B"
     assert first.regions[0].id != again.regions[0].id
