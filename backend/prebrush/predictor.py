@@ -14,7 +14,7 @@ from typing import Any
 import cv2
 
 from prebrush.datatypes import Label, Task
-from prebrush.errors import InvalidBody, InvalidPrompt, Overloaded, PrebrushError, RequestError, SegmentationError
+from prebrush.errors import InvalidBody, InvalidPrompt, PrebrushError, RequestError, SegmentationError
 from prebrush.jobs import Jobs, Urgency
 from prebrush.labelstudio.config import parse_label_config
 from prebrush.labelstudio.drawn import find_touched
@@ -24,9 +24,9 @@ from prebrush.labelstudio.result import NOT_READY, encode_entry, encode_predicti
 from prebrush.labelstudio.task_data import image_addresses, labels_of
 from prebrush.pictures import Account, Picture, Pictures
 from prebrush.planning import ControlPlan, Plan, build_plan, unusable_plan
+from prebrush.preparer import Preparer
 from prebrush.projects import Projects, ProjectState
 from prebrush.recent import Recent
-from prebrush.recipes import Recipe
 from prebrush.regions import build_prediction, build_prompted_prediction, mean_score
 from prebrush.segmenter import Segmenter
 from prebrush.settings import Settings
@@ -65,6 +65,7 @@ class Predictor:
         cores = settings.server.jobs or os.cpu_count() or 1
         self.segmenter = Segmenter(storage, cores, settings.images.max_pixels)
         self._jobs: Jobs[bytes] = Jobs(cores + 2 * FETCHERS, reserved=FETCHERS)
+        self._preparer = Preparer(self.segmenter)
         self._recent: Recent[bytes] = Recent(RECENT_BYTES, len)
 
     @property
@@ -135,6 +136,7 @@ class Predictor:
         Overloaded
             Too many tasks are waiting.
         """
+        self._preparer.stand_back()
         deadline = time.monotonic() + self.settings.server.answer_within_s
         state = self._projects.recall(request.project)
         plan = self._plan(request.project, request.label_config, state)
@@ -178,30 +180,10 @@ class Predictor:
             entry = self._build_entry(plan, images, origin, urgency)
             self._storage.put(key, entry)
         self._recent.put(key, entry)
-        if urgency is Urgency.NOW and images:
-            self._prepare_for_marks(images[0])
+        # of a task that was just opened, so that the first click is warm
+        if urgency is Urgency.NOW and images and images[0].plan.prompts.prepare:
+            self._preparer.want(images[0].picture, images[0].plan.marks)
         return entry
-
-    def _prepare_for_marks(self, image: ImageOfControl) -> None:
-        """Prepare the image of a task that was just opened, after all that is asked for, so that a click is warm."""
-        recipe, picture = image.plan.marks, image.picture
-        if (
-            not image.plan.prompts.prepare
-            or recipe.method.preparation is None
-            or self.segmenter.is_prepared(picture, recipe)
-        ):
-            return
-        with suppress(Overloaded):
-            self._jobs.submit(
-                ("prepare", picture.digest), partial(self._try_to_prepare, picture, recipe), Urgency.BATCH
-            )
-
-    def _try_to_prepare(self, picture: Picture, recipe: Recipe) -> bytes:
-        try:
-            self.segmenter.prepare(picture, recipe, Urgency.BATCH)
-        except PrebrushError as error:
-            logger.info("not prepared for clicks: %s", error)
-        return b""
 
     def _open_images(
         self, plan: Plan, account: Account, task: Task, urgency: Urgency, *, stored: bool
