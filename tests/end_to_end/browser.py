@@ -13,8 +13,8 @@ import numpy.typing as npt
 from PIL import Image
 from playwright.sync_api import Page, ViewportSize, sync_playwright
 
-from end_to_end.processes import wait_for
-from end_to_end.studio import PASSWORD, USERNAME, Studio
+from demo.processes import wait_for
+from demo.studio import PASSWORD, USERNAME, Studio
 
 _FLAGS = (
     "--no-sandbox",

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from demo.prebrush_server import run_prebrush
+from demo.processes import Server
+from demo.studio import LEGACY_TOKEN, Studio, run_studio
 from end_to_end.browser import Annotator, open_page
 from end_to_end.connected import Connected
 from end_to_end.pictures import awkward_pictures, ordinary_pictures
-from end_to_end.prebrush_server import run_prebrush
-from end_to_end.processes import Server
-from end_to_end.studio import LEGACY_TOKEN, Studio, run_studio
 
 ROOT = Path(__file__).resolve().parents[2]
 EVIDENCE = ROOT / ".e2e"

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from end_to_end.processes import Server, find_free_port, run_server
+from demo.processes import Server, find_free_port, run_server
 
 _START_LIMIT_S = 60.0
 """A start with an empty kernel cache compiles first."""

@@ -14,7 +14,7 @@ from urllib.request import HTTPCookieProcessor, OpenerDirector, ProxyHandler, Re
 
 from urllib3.filepost import encode_multipart_formdata
 
-from end_to_end.processes import Server, find_free_port, run_server
+from demo.processes import Server, find_free_port, run_server
 
 USERNAME = "annotator@example.com"
 PASSWORD = "correct-horse-battery"
