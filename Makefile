@@ -13,7 +13,7 @@ SYSTEM := sh tests/install_system_parts.sh
 serve: .venv/.serve
 	@$(BIN)/prebrush serve --port $(PORT) $(ARGS)
 
-test: .venv/.test .venv-lowest/.test
+test: .venv/.test .venv-lowest/.test .venv-face/.face
 	@$(SYSTEM) redis-server chromium
 	$(BIN)/python -m pytest $(ARGS)
 	$(MAKE) test-lowest
@@ -44,7 +44,7 @@ bench: .venv/.test
 	$(BIN)/python -m bench $(BENCH)
 
 clean:
-	rm -rf .venv .venv-lowest .venv-studio .e2e build dist
+	rm -rf .venv .venv-lowest .venv-studio .venv-face .e2e build dist
 
 .venv/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "prebrush needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Set PYTHON=, as in: make PYTHON=python3.12 serve")'
@@ -69,6 +69,13 @@ clean:
 	$(PYTHON) -m venv .venv-lowest
 	.venv-lowest/bin/python -m pip --disable-pip-version-check --quiet install --upgrade -c constraints.txt pip
 	.venv-lowest/bin/python -m pip --disable-pip-version-check --quiet install -c tests/constraints-lowest.txt -e . --group test-core
+	@touch $@
+
+# prebrush under the label-studio-ml tool, which pins an old Flask: . .venv-face/bin/activate && label-studio-ml start backend
+.venv-face/.face: pyproject.toml tests/constraints-label-studio-ml.txt
+	$(PYTHON) -m venv .venv-face
+	.venv-face/bin/python -m pip --disable-pip-version-check --quiet install --upgrade -c tests/constraints-label-studio-ml.txt pip
+	.venv-face/bin/python -m pip --disable-pip-version-check --quiet install -c tests/constraints-label-studio-ml.txt -e ".[label-studio-ml]"
 	@touch $@
 
 .venv-studio/.studio: tests/end_to_end/constraints.txt

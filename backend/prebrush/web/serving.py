@@ -2,6 +2,7 @@
 
 import socket
 import sys
+from importlib.metadata import version
 from typing import Any
 
 from prebrush.errors import ConfigError, RequestError
@@ -24,8 +25,9 @@ def run_server(settings: Settings) -> None:
     Raises
     ------
     ConfigError
-        The machine has no gunicorn, or the address is not to be had.
+        The machine has no gunicorn, Flask is the old one of label-studio-ml, or the address is not to be had.
     """
+    check_flask(version("flask"))
     if sys.platform == "win32":
         raise ConfigError("the server needs gunicorn, which Windows does not have; use WSL or the container")
     from gunicorn.app.base import BaseApplication  # noqa: PLC0415  it cannot be imported on Windows
@@ -47,6 +49,21 @@ def run_server(settings: Settings) -> None:
             return create_app(settings, predictor)
 
     Server().run()
+
+
+def check_flask(found: str) -> None:
+    """Refuse the Flask that label-studio-ml 1.0.9 brings along: the routes are written for a newer one.
+
+    Raises
+    ------
+    ConfigError
+        It is older than 3.
+    """
+    if int(found.partition(".")[0]) < 3:
+        raise ConfigError(
+            f"the server needs Flask 3.0.3, and this environment has the {found} that label-studio-ml pins: start "
+            "prebrush through that tool (label-studio-ml start backend), or install it in an environment without it"
+        )
 
 
 def check_settings(settings: Settings) -> None:
