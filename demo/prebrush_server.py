@@ -1,4 +1,4 @@
-"""The server under test, as its own process: just what ``prebrush serve`` runs."""
+"""prebrush as a process of its own: just what ``prebrush serve`` runs."""
 
 import sys
 from collections.abc import Iterator, Mapping
@@ -12,7 +12,7 @@ _START_LIMIT_S = 60.0
 
 
 @contextmanager
-def run_prebrush(folder: Path, log: Path, settings: Mapping[str, str]) -> Iterator[Server]:
+def run_prebrush(folder: Path, log: Path, settings: Mapping[str, str], port: int = 0) -> Iterator[Server]:
     """Run prebrush with its storage in ``folder``.
 
     Parameters
@@ -23,8 +23,10 @@ def run_prebrush(folder: Path, log: Path, settings: Mapping[str, str]) -> Iterat
         Where its output goes.
     settings : mapping of str to str
         Environment variables, as ``LABEL_STUDIO_URL``.
+    port : int
+        Where it listens, if that is free; 0 is any.
     """
-    port = find_free_port()
+    port = find_free_port(port)
     command = [sys.executable, "-m", "prebrush", "serve", "--host", "127.0.0.1", "--port", str(port)]
     environment = {"PREBRUSH_STORAGE_URL": f"sqlite:///{folder}/prebrush.db", **settings}
     url = f"http://127.0.0.1:{port}"

@@ -45,7 +45,7 @@ def test_every_command_named_in_the_readme_exists():
     assert named <= known, named - known
 
 
-@pytest.mark.parametrize("target", ["serve", "test", "e2e", "lint", "bench"])
+@pytest.mark.parametrize("target", ["serve", "demo", "test", "e2e", "lint", "bench"])
 def test_make_targets_exist(target):
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
 
