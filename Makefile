@@ -6,6 +6,8 @@ BENCH ?=
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# PREBRUSH_TEST_STUDIO names an environment that holds Label Studio already
+STUDIO := $(if $(PREBRUSH_TEST_STUDIO),,.venv-studio/.studio)
 SYSTEM := sh tests/install_system_parts.sh
 
 .PHONY: serve demo test test-lowest lint format documents e2e bench clean
@@ -14,7 +16,7 @@ serve: .venv/.serve
 	@$(BIN)/prebrush serve --port $(PORT) $(ARGS)
 
 # A Label Studio with sample images and a connected prebrush; ends with Ctrl-C.
-demo: .venv/.serve .venv-studio/.studio
+demo: .venv/.serve $(STUDIO)
 	@$(BIN)/python -m demo
 
 test: .venv/.test .venv-lowest/.test .venv-face/.face
@@ -40,7 +42,7 @@ format: .venv/.lint
 documents: .venv/.test
 	$(BIN)/python tests/documents.py
 
-e2e: .venv/.test .venv-studio/.studio
+e2e: .venv/.test $(STUDIO)
 	@$(SYSTEM) chromium
 	$(BIN)/python -m pytest -c tests/end_to_end/pytest.ini tests/end_to_end $(ARGS)
 
