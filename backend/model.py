@@ -12,13 +12,12 @@ from typing import Any
 import msgspec
 from label_studio_ml.model import LabelStudioMLBase
 
-from prebrush.labelstudio.request import parse_predict, parse_setup
+from prebrush.labelstudio.request import READ_OF_TASKS, parse_predict, parse_setup
 from prebrush.predictor import Predictor, build_predictor
 from prebrush.settings import load_settings
 
 ONLY_PROJECT = "label-studio-ml"
 """Stands for the project where the tool does not tell which one it is about."""
-READ_OF_TASKS = ("id", "data")
 
 
 @cache
@@ -122,5 +121,5 @@ def is_second_line() -> bool:
 
 
 def shorten(task: object) -> object:
-    """Leave out what is stored with a task: annotations and predictions can be megabytes of masks."""
+    """Leave out what is stored with a task and not read: it can be megabytes of masks."""
     return {key: task[key] for key in READ_OF_TASKS if key in task} if isinstance(task, dict) else task
