@@ -82,7 +82,7 @@ FACE_PIP := .venv-face/bin/python -m pip --disable-pip-version-check --quiet ins
 .venv-face/.face: pyproject.toml tests/constraints-label-studio-ml.txt
 	$(PYTHON) -m venv .venv-face
 	@if $(PYTHON) -c 'import sys; sys.exit(sys.version_info >= (3, 14))'; then \
-		set -x; $(FACE_PIP) --upgrade pip && $(FACE_PIP) -e ".[label-studio-ml]"; fi
+		set -x; $(FACE_PIP) --upgrade pip && $(FACE_PIP) -e ".[label-studio-ml]" && .venv-face/bin/prebrush warm-up; fi
 	@touch $@
 
 .venv-studio/.studio: tests/end_to_end/constraints.txt
