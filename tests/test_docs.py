@@ -47,7 +47,7 @@ def test_every_command_named_in_the_readme_exists():
     assert named <= known, named - known
 
 
-@pytest.mark.parametrize("target", ["serve", "test", "e2e", "lint", "bench"])
+@pytest.mark.parametrize("target", ["serve", "demo", "test", "e2e", "lint", "bench"])
 def test_make_targets_exist(target):
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
 
@@ -103,8 +103,23 @@ def test_the_docker_files_set_variables_that_exist():
     assert used - {"LABEL_STUDIO_HOST"} == listed
 
 
+CONSTRAINTS = (
+    "tests/constraints-lowest.txt",
+    "tests/constraints-label-studio-ml.txt",
+    "tests/end_to_end/constraints.txt",
+)
+
+
+def test_the_tools_environment_differs_in_its_four_old_pins_alone():
+    ours = set((ROOT / "constraints.txt").read_text().splitlines())
+    theirs = set((ROOT / "tests/constraints-label-studio-ml.txt").read_text().splitlines()[1:])
+    known = {line.partition("==")[0].lower() for line in ours}
+    others = {line.partition("==")[0].lower() for line in theirs - ours}
+    assert others & known == {"flask", "werkzeug", "jinja2", "itsdangerous"}
+
+
 def test_constraints_pin_everything_and_name_no_address():
-    for name in ("constraints.txt", "tests/constraints-lowest.txt", "tests/end_to_end/constraints.txt"):
+    for name in ("constraints.txt", *CONSTRAINTS):
         lines = [line for line in (ROOT / name).read_text().splitlines() if line and not line.startswith("#")]
         assert lines
         for line in lines:

@@ -76,7 +76,7 @@ def test_a_missing_storage_costs_nothing_but_a_warning(tmp_path):
 MANY_IMAGES = """
 import sys, threading
 import numpy as np
-from prebrush.web.serving import bound_allocator
+from prebrush.process import bound_allocator
 
 def held():
     return next(int(line.split()[1]) // 1024 for line in open("/proc/self/status") if line.startswith("VmRSS"))

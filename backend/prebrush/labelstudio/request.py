@@ -72,6 +72,9 @@ class _Webhook(msgspec.Struct):
     annotations: list[_Reference] | None = None
 
 
+READ_OF_TASKS = _Task.__struct_fields__
+"""Of a task, whoever hands on a request may leave out all but these."""
+
 _predict_decoder = msgspec.json.Decoder(_Predict)
 _setup_decoder = msgspec.json.Decoder(_Setup)
 _webhook_decoder = msgspec.json.Decoder(_Webhook)
