@@ -3,12 +3,13 @@ PYTHON ?= python3
 PORT ?= 9090
 ARGS ?=
 BENCH ?=
+IMAGE ?= localhost/prebrush
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SYSTEM := sh tests/install_system_parts.sh
 
-.PHONY: serve test test-lowest lint format documents pictures e2e bench clean
+.PHONY: serve test test-lowest lint format documents pictures e2e image bench clean
 
 serve: .venv/.serve
 	@$(BIN)/prebrush serve --port $(PORT) $(ARGS)
@@ -43,6 +44,12 @@ pictures: .venv/.test
 e2e: .venv/.test .venv-studio/.studio
 	@$(SYSTEM) chromium
 	$(BIN)/python -m pytest -c tests/end_to_end/pytest.ini tests/end_to_end $(ARGS)
+
+# Builds the container image where no engine runs, and starts it. With an engine: docker build -f docker/Dockerfile .
+image: .venv/.test
+	@$(SYSTEM) buildah debootstrap
+	IMAGE=$(IMAGE) sh docker/build_without_engine.sh
+	PREBRUSH_TEST_IMAGE=$(IMAGE) $(BIN)/python -m pytest tests/in_container
 
 bench: .venv/.test
 	$(BIN)/python -m bench $(BENCH)
