@@ -15,7 +15,7 @@ serve: .venv/.serve
 	@$(BIN)/prebrush serve --port $(PORT) $(ARGS)
 
 test: .venv/.test .venv-lowest/.test
-	@$(SYSTEM) redis-server chromium
+	@$(SYSTEM) redis-server chromium haproxy
 	$(BIN)/python -m pytest $(ARGS)
 	$(MAKE) test-lowest
 
