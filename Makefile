@@ -9,7 +9,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SYSTEM := sh tests/install_system_parts.sh
 
-.PHONY: serve test test-lowest lint format documents pictures e2e image bench clean
+.PHONY: serve test test-lowest lint format documents pictures e2e image package bench clean
 
 serve: .venv/.serve
 	@$(BIN)/prebrush serve --port $(PORT) $(ARGS)
@@ -50,6 +50,12 @@ image: .venv/.test
 	@$(SYSTEM) buildah debootstrap
 	IMAGE=$(IMAGE) sh docker/build_without_engine.sh
 	PREBRUSH_TEST_IMAGE=$(IMAGE) $(BIN)/python -m pytest tests/in_container
+
+# Builds wheel and source archive into dist/, and installs and uses each in a clean environment.
+package: .venv/.test
+	rm -rf dist build
+	$(BIN)/python -m build --outdir dist . >/dev/null
+	PREBRUSH_TEST_DIST=dist $(BIN)/python -m pytest tests/in_package
 
 bench: .venv/.test
 	$(BIN)/python -m bench $(BENCH)
