@@ -47,12 +47,12 @@ def test_every_command_named_in_the_readme_exists():
     assert named <= known, named - known
 
 
-@pytest.mark.parametrize("target", ["serve", "test", "e2e", "lint", "bench"])
+@pytest.mark.parametrize("target", ["serve", "test", "e2e", "lint", "bench", "image", "package"])
 def test_make_targets_exist(target):
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
 
 
-PAGES = [README, *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
