@@ -3,6 +3,7 @@ PYTHON ?= python3
 PORT ?= 9090
 ARGS ?=
 BENCH ?=
+IMAGE ?= localhost/prebrush
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
@@ -10,7 +11,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 STUDIO := $(if $(PREBRUSH_TEST_STUDIO),,.venv-studio/.studio)
 SYSTEM := sh tests/install_system_parts.sh
 
-.PHONY: serve demo test test-lowest lint format documents pictures e2e bench clean
+.PHONY: serve demo test test-lowest lint format documents pictures e2e image package bench clean
 
 serve: .venv/.serve
 	@$(BIN)/prebrush serve --port $(PORT) $(ARGS)
@@ -20,7 +21,7 @@ demo: .venv/.serve $(STUDIO)
 	@$(BIN)/python -m demo
 
 test: .venv/.test .venv-lowest/.test .venv-face/.face
-	@$(SYSTEM) redis-server chromium
+	@$(SYSTEM) redis-server chromium haproxy
 	$(BIN)/python -m pytest $(ARGS)
 	$(MAKE) test-lowest
 
@@ -49,6 +50,18 @@ pictures: .venv/.test
 e2e: .venv/.test $(STUDIO)
 	@$(SYSTEM) chromium
 	$(BIN)/python -m pytest -c tests/end_to_end/pytest.ini tests/end_to_end $(ARGS)
+
+# Builds the container image where no engine runs, and starts it. With an engine: docker build -f docker/Dockerfile .
+image: .venv/.test
+	@$(SYSTEM) buildah debootstrap
+	IMAGE=$(IMAGE) sh docker/build_without_engine.sh
+	PREBRUSH_TEST_IMAGE=$(IMAGE) $(BIN)/python -m pytest tests/in_container
+
+# Builds wheel and source archive into dist/, and installs and uses each in a clean environment.
+package: .venv/.test
+	rm -rf dist build
+	$(BIN)/python -m build --outdir dist . >/dev/null
+	PREBRUSH_TEST_DIST=dist $(BIN)/python -m pytest tests/in_package
 
 bench: .venv/.test
 	$(BIN)/python -m bench $(BENCH)

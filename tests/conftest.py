@@ -24,8 +24,12 @@ def pytest_sessionstart() -> None:
     """In CI every part is there, so that nothing is skipped unseen; the run with the lowest versions says so itself."""
     if os.environ.get("CI") != "true" or os.environ.get("PREBRUSH_TEST_LOWEST"):
         return
-    missing = [name for name in ("redis-server", "chromium") if shutil.which(name) is None]
-    missing += [name for name in ("label_studio_sdk", "playwright") if find_spec(name) is None]
+    missing = [name for name in ("redis-server", "chromium", "haproxy") if shutil.which(name) is None]
+    missing += [
+        name
+        for name in ("label_studio_sdk", "playwright", "kubernetes_validate", "check_jsonschema")
+        if find_spec(name) is None
+    ]
     if TOOL_RUNS and not (TOOL / "label-studio-ml").exists():
         missing.append("label-studio-ml")
     if missing:

@@ -39,6 +39,9 @@ def run_server(settings: Settings) -> None:
         def load_config(self) -> None:
             for name, value in gunicorn_options(settings).items():
                 self.cfg.set(name, value)
+            # newer ones open a socket to be managed by, in one place for all servers of a user; the second complains
+            if "control_socket_disable" in self.cfg.settings:
+                self.cfg.set("control_socket_disable", True)
 
         def load(self) -> Any:
             bound_allocator()
