@@ -17,7 +17,7 @@ serve: .venv/.serve
 	@$(BIN)/prebrush serve --port $(PORT) $(ARGS)
 
 # A Label Studio with sample images and a connected prebrush; ends with Ctrl-C.
-demo: .venv/.serve $(STUDIO)
+demo: .venv/.demo $(STUDIO)
 	@$(BIN)/python -m demo
 
 test: .venv/.test .venv-lowest/.test .venv-face/.face
@@ -78,6 +78,10 @@ clean:
 .venv/.serve: .venv/.python pyproject.toml constraints.txt
 	$(PIP) install -c constraints.txt -e .
 	@$(BIN)/prebrush warm-up
+	@touch $@
+
+.venv/.demo: .venv/.serve
+	$(PIP) install -c constraints.txt --group demo
 	@touch $@
 
 .venv/.test: .venv/.serve
