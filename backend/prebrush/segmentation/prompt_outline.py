@@ -19,6 +19,8 @@ NEIGHBOURHOOD = 0.06
 COLOR_WEIGHT, MARGIN_WEIGHT, EDGE_WEIGHT = 1.0, 0.4, 4.0
 SURE_COLOR, SURE_MARGIN, DOUBT = 3.0, 3.0, 0.3
 BLUR = 1.5
+SURELY, LOCAL = 0.7, 2.5
+"""Small corrections: how far around a click all changes, and all that may change; 1 is as far as the outline."""
 RARE = 2e-3
 CERTAIN = 1e4
 
@@ -67,6 +69,42 @@ def redraw(prepared: Prepared, before: Outline | None, choice: Choice, marks: li
         gain[marked != 0] = CERTAIN * marked[marked != 0]
         mask = cut_band(band, mask, prepared.lab, gain, EDGE_WEIGHT, float(prepared.sharpness[0]))
     return Outline(choice, np.where(marked != 0, marked > 0, mask))
+
+
+def correct_locally(prepared: Prepared, before: Outline, marks: list[Mark]) -> Outline | None:
+    """Change only pixels around the last mark, if what is wrong there is smaller than a superpixel.
+
+    Around a click as far as the outline is all is wrong, or else the person would have clicked elsewhere; and not much
+    beyond.
+
+    Parameters
+    ----------
+    prepared : Prepared
+    before : Outline
+    marks : list of Mark
+
+    Returns
+    -------
+    Outline or None
+        None where superpixels must change.
+    """
+    mark = marks[-1]
+    row, col = int(mark.rows[0]), int(mark.cols[0])
+    if mark.rows.size > 1 or before.mask[row, col] == mark.positive:
+        return None
+    wrong = cv2.copyMakeBorder((before.mask != mark.positive).astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_REPLICATE)
+    reach = float(cv2.distanceTransform(wrong, cv2.DIST_L2, 5)[row + 1, col + 1])
+    if np.pi * (LOCAL * reach) ** 2 > prepared.areas[mark.sources].sum():
+        return None
+    height, width = before.mask.shape
+    down, right = np.arange(height)[:, None] - row, np.arange(width) - col
+    away = np.sqrt(down**2 + right**2)
+    sign = 1 if mark.positive else -1
+    gain = np.where(away < SURELY * reach, CERTAIN * sign, 0.0)
+    drawn = draw_marks(prepared, marks)
+    gain[drawn != 0] = CERTAIN * drawn[drawn != 0]
+    mask = cut_band(away < LOCAL * reach, before.mask, prepared.lab, gain, EDGE_WEIGHT, float(prepared.sharpness[0]))
+    return Outline(before.choice, np.where(drawn != 0, drawn > 0, mask))
 
 
 def draw_marks(prepared: Prepared, marks: list[Mark]) -> npt.NDArray[np.int8]:

@@ -202,6 +202,77 @@ def test_boxes(prepared: Prepared) -> None:
     assert find_object(prepared, Prompt(boxes=((0, 0, 120, 160),))).any()
 
 
+def test_a_click_after_a_box_leaves_the_rest_of_the_object(prepared: Prepared) -> None:
+    box = (20, 5, 100, 90)
+    truth = scene()[1]
+    before = find_object(prepared, Prompt(boxes=(box,)))
+    edge = np.argwhere(before & ~truth)
+    place = tuple(edge[0].tolist()) if len(edge) else (60, 20)
+    after = find_object(prepared, Prompt(boxes=(box,), points=((*place, False),)))
+    assert not after[place]
+    assert iou(after, truth) > 0.9
+
+
+def test_boxes_are_answered_as_by_grabcut() -> None:
+    image, _ = scene()
+    prompt = Prompt(boxes=((25, 10, 95, 80),))
+    grabcut = METHODS["grabcut"]
+    expected = grabcut.segment(image, grabcut.params_class(), prompt).label_map
+    assert np.array_equal(segment(image, Params(), prompt), expected)
+
+
+@pytest.mark.parametrize("box", [(-30, -30, -2, -2), (500, 500, 600, 600), (-20, -20, 4, 4), (118, 3, 119, 4)])
+def test_boxes_on_and_beyond_the_border(prepared: Prepared, box: tuple[int, int, int, int]) -> None:
+    mask = find_object(prepared, Prompt(boxes=(box,)))
+    top, left, bottom, right = np.clip(box, 0, (120, 160, 120, 160))
+    mask[top:bottom, left:right] = False
+    assert not mask.any()
+    assert find_object(prepared, Prompt(boxes=(box,), points=((60, 45, True),)))[60, 45]
+
+
+def small_things() -> tuple[np.ndarray, list[tuple[int, int]]]:
+    """Dim spots of 9 pixels on a dark ground of 512 x 512, as nuclei under a microscope."""
+    rng = np.random.default_rng(2)
+    image = np.full((512, 512), 20.0)
+    places = [(row + int(rng.integers(-8, 9)), col + int(rng.integers(-8, 9))) for row in range(40, 480, 60)
+              for col in range(40, 480, 60)]  # fmt: skip
+    for row, col in places:
+        image[disc(512, 512, row, col, 4.5)] = 90
+    noisy = np.clip(image + rng.normal(0, 4, image.shape), 0, 255).astype(np.uint8)
+    return noisy[..., None].repeat(3, axis=2), places
+
+
+def test_small_things_are_found_to_the_pixel() -> None:
+    image, places = small_things()
+    ready = prepare(image)
+    found = [
+        iou(find_object(ready, Prompt(points=((row, col, True),))), disc(512, 512, row, col, 4.5))
+        for row, col in places[::7]
+    ]
+    assert np.median(found) > 0.8
+
+
+def test_clicks_within_and_beyond_a_window_are_honoured() -> None:
+    image, places = small_things()
+    ready = prepare(image)
+    (row, col), (far_row, far_col) = places[9], places[54]
+    points = ((row, col, True), (row + 9, col, False), (far_row, far_col, True), (row - 3, col, True), (9, 9, False))
+    for count in range(1, len(points) + 1):
+        mask = find_object(ready, Prompt(points=points[:count]))
+        assert all(mask[place[:2]] == place[2] for place in points[:count])
+    assert mask.mean() < 0.02
+
+
+def test_small_errors_are_corrected_by_pixels(prepared: Prepared) -> None:
+    click = (60, 45, True)
+    before = find_object(prepared, Prompt(points=(click,)))
+    # one pixel outside the outline, beside the disc's lowest point
+    row = int(np.flatnonzero(before[:, 45])[-1]) + 1
+    after = find_object(prepared, Prompt(points=(click, (row, 45, True))))
+    assert after[row, 45]
+    assert 0 < (after != before).sum() < 60
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9), (2, 2), (40, 3), (200, 30)])
 @pytest.mark.parametrize("kind", ["flat", "noise"])
 def test_any_size_with_marks(shape: tuple[int, int], kind: str) -> None:

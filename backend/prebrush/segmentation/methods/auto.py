@@ -12,8 +12,7 @@ from prebrush.segmentation.color import is_gray
 from prebrush.segmentation.filters import blur
 from prebrush.segmentation.kernels.components import replace_numbers
 from prebrush.segmentation.method import Method, Preparation
-from prebrush.segmentation.methods import multi_otsu, region_merging, ridge, threshold, watershed
-from prebrush.segmentation.methods import prompt as marks
+from prebrush.segmentation.methods import multi_otsu, prompt, region_merging, ridge, threshold, watershed
 from prebrush.segmentation.traits import (
     Plants,
     Stain,
@@ -28,7 +27,7 @@ from prebrush.segmentation.traits import (
     thumbnail,
 )
 
-MARKED = marks
+MARKED = prompt
 """The method that answers where something is marked."""
 
 EVEN_SHARE = 0.5

@@ -166,7 +166,7 @@ def build_hierarchy(image: RGBImage) -> Hierarchy:
     smooth = blur_colors(image, PARTITION_SIGMA)
     smallest = max(1, round(superpixels.size * SMALLEST_SHARE))
     partitions = merge_at_scales(smooth, [scale / 255 for scale in SCALES], smallest)
-    maps = [enlarge_texture(texture, superpixels.shape), _palette(image)] + [part - 1 for part in partitions]
+    maps = [_enlarge_texture(texture, superpixels.shape), _palette(image)] + [part - 1 for part in partitions]
     ends = np.bincount(graph.nodes.ravel(), weights=np.repeat(graph.lengths, 2), minlength=count)
     evidence = Evidence(
         area=areas_of(superpixels, count)[1:].astype(np.float64),
@@ -202,7 +202,7 @@ def _palette(image: RGBImage) -> npt.NDArray[np.int32]:
     return look_up(image, places, owner)
 
 
-def enlarge_texture(texture: npt.NDArray[np.uint8], shape: tuple[int, ...]) -> npt.NDArray[np.int32]:
+def _enlarge_texture(texture: npt.NDArray[np.uint8], shape: tuple[int, ...]) -> npt.NDArray[np.int32]:
     """Bring textons to full size, each on a square of pixels."""
     enlarged = cv2.resize(texture, None, fx=SHRUNK, fy=SHRUNK, interpolation=cv2.INTER_NEAREST)
     return np.asarray(enlarged.reshape(texture.shape[0] * SHRUNK, -1)[: shape[0], : shape[1]], np.int32)
