@@ -3,18 +3,25 @@ PYTHON ?= python3
 PORT ?= 9090
 ARGS ?=
 BENCH ?=
+IMAGE ?= localhost/prebrush
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# PREBRUSH_TEST_STUDIO names an environment that holds Label Studio already
+STUDIO := $(if $(PREBRUSH_TEST_STUDIO),,.venv-studio/.studio)
 SYSTEM := sh tests/install_system_parts.sh
 
-.PHONY: serve test test-lowest lint format documents pictures e2e bench clean
+.PHONY: serve demo test test-lowest lint format documents pictures e2e image package bench clean
 
 serve: .venv/.serve
 	@$(BIN)/prebrush serve --port $(PORT) $(ARGS)
 
-test: .venv/.test .venv-lowest/.test
-	@$(SYSTEM) redis-server chromium
+# A Label Studio with sample images and a connected prebrush; ends with Ctrl-C.
+demo: .venv/.demo $(STUDIO)
+	@$(BIN)/python -m demo
+
+test: .venv/.test .venv-lowest/.test .venv-face/.face
+	@$(SYSTEM) redis-server chromium haproxy
 	$(BIN)/python -m pytest $(ARGS)
 	$(MAKE) test-lowest
 
@@ -40,15 +47,27 @@ documents: .venv/.test
 pictures: .venv/.test
 	$(BIN)/python docs/make_pictures.py
 
-e2e: .venv/.test .venv-studio/.studio
+e2e: .venv/.test $(STUDIO)
 	@$(SYSTEM) chromium
 	$(BIN)/python -m pytest -c tests/end_to_end/pytest.ini tests/end_to_end $(ARGS)
+
+# Builds the container image where no engine runs, and starts it. With an engine: docker build -f docker/Dockerfile .
+image: .venv/.test
+	@$(SYSTEM) buildah debootstrap
+	IMAGE=$(IMAGE) sh docker/build_without_engine.sh
+	PREBRUSH_TEST_IMAGE=$(IMAGE) $(BIN)/python -m pytest tests/in_container
+
+# Builds wheel and source archive into dist/, and installs and uses each in a clean environment.
+package: .venv/.test
+	rm -rf dist build
+	$(BIN)/python -m build --outdir dist . >/dev/null
+	PREBRUSH_TEST_DIST=dist $(BIN)/python -m pytest tests/in_package
 
 bench: .venv/.test
 	$(BIN)/python -m bench $(BENCH)
 
 clean:
-	rm -rf .venv .venv-lowest .venv-studio .e2e build dist
+	rm -rf .venv .venv-lowest .venv-studio .venv-face .e2e build dist
 
 .venv/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "prebrush needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Set PYTHON=, as in: make PYTHON=python3.12 serve")'
@@ -59,6 +78,10 @@ clean:
 .venv/.serve: .venv/.python pyproject.toml constraints.txt
 	$(PIP) install -c constraints.txt -e .
 	@$(BIN)/prebrush warm-up
+	@touch $@
+
+.venv/.demo: .venv/.serve
+	$(PIP) install -c constraints.txt --group demo
 	@touch $@
 
 .venv/.test: .venv/.serve
@@ -73,6 +96,14 @@ clean:
 	$(PYTHON) -m venv .venv-lowest
 	.venv-lowest/bin/python -m pip --disable-pip-version-check --quiet install --upgrade -c constraints.txt pip
 	.venv-lowest/bin/python -m pip --disable-pip-version-check --quiet install -c tests/constraints-lowest.txt -e . --group test-core
+	@touch $@
+
+# prebrush under the label-studio-ml tool. Its old Werkzeug runs on Python up to 3.13; on newer ones the tests leave it out.
+FACE_PIP := .venv-face/bin/python -m pip --disable-pip-version-check --quiet install -c tests/constraints-label-studio-ml.txt
+.venv-face/.face: pyproject.toml tests/constraints-label-studio-ml.txt
+	$(PYTHON) -m venv .venv-face
+	@if $(PYTHON) -c 'import sys; sys.exit(sys.version_info >= (3, 14))'; then \
+		set -x; $(FACE_PIP) --upgrade pip && $(FACE_PIP) -e ".[label-studio-ml]" && .venv-face/bin/prebrush warm-up; fi
 	@touch $@
 
 .venv-studio/.studio: tests/end_to_end/constraints.txt

@@ -12,10 +12,10 @@ import skimage.data
 
 from prebrush.datatypes import Prompt, RGBImage
 from prebrush.overlay import draw_overlay, encode_png
-from prebrush.planning import build_recipe
-from prebrush.predictor import compute_segments
+from prebrush.recipes import build_recipe
 from prebrush.segmentation import METHODS
 from prebrush.segmentation.method import Method
+from prebrush.segmenter import compute_segments
 
 IMAGES = Path(__file__).parent / "images"
 GAP = 12

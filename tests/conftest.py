@@ -2,26 +2,36 @@
 
 import os
 import shutil
-import threading
+import sys
 from collections.abc import Callable, Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
+from servers import FileServer
+
 ROOT = Path(__file__).resolve().parents[1]
 RECORDED = Path(__file__).parent / "recorded"
+TOOL = Path(os.environ.get("PREBRUSH_TEST_TOOL", ROOT / ".venv-face")) / "bin"
+"""Where `label-studio-ml` is installed, with the extra of that name."""
+TOOL_RUNS = sys.version_info < (3, 14)
+"""Whether label-studio-ml 1.0.9 does: it pins a Werkzeug that newer Pythons break."""
 
 
 def pytest_sessionstart() -> None:
     """In CI every part is there, so that nothing is skipped unseen; the run with the lowest versions says so itself."""
     if os.environ.get("CI") != "true" or os.environ.get("PREBRUSH_TEST_LOWEST"):
         return
-    missing = [name for name in ("redis-server", "chromium") if shutil.which(name) is None]
-    missing += [name for name in ("label_studio_sdk", "playwright") if find_spec(name) is None]
+    missing = [name for name in ("redis-server", "chromium", "haproxy") if shutil.which(name) is None]
+    missing += [
+        name
+        for name in ("label_studio_sdk", "playwright", "kubernetes_validate", "check_jsonschema")
+        if find_spec(name) is None
+    ]
+    if TOOL_RUNS and not (TOOL / "label-studio-ml").exists():
+        missing.append("label-studio-ml")
     if missing:
         pytest.exit(f"missing in CI: {', '.join(missing)}", returncode=1)
 
@@ -47,35 +57,6 @@ def shared_data() -> Path:
     if not (folder / "manifest.json").is_file():
         pytest.skip("no shared images beside this clone")
     return folder
-
-
-class _Handler(SimpleHTTPRequestHandler):
-    """Serves files and counts what was asked for."""
-
-    asked: list[str]
-
-    def do_GET(self) -> None:
-        self.asked.append(self.path)
-        super().do_GET()
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-class FileServer:
-    """A web server on loopback over one folder."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.asked: list[str] = []
-        handler = type("Handler", (_Handler,), {"asked": self.asked})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=str(folder)))
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
-
-    def stop(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
 
 
 @pytest.fixture

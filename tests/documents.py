@@ -1,4 +1,7 @@
-"""Writes the README's tables and config.yaml from the code (``make documents``); test_docs.py fails if they differ."""
+"""Writes the README's tables, config.yaml and the containers' variables from the code (``make documents``).
+
+test_docs.py fails if they differ.
+"""
 
 import re
 from collections.abc import Mapping
@@ -9,13 +12,15 @@ from flask import Flask
 
 from prebrush.cli import app as cli
 from prebrush.naming import LabelRule
+from prebrush.recipes import PromptRule
 from prebrush.segmentation import METHODS
 from prebrush.segmentation.cleanup import Cleanup
 from prebrush.segmentation.method import knobs_of
-from prebrush.settings import SECRETS, SECTIONS
+from prebrush.settings import PREFIX, SECRETS, SECTIONS, STUDIO_NAMES
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 CONFIG = README.with_name("config.yaml")
+ENVIRONMENT = README.with_name("docker") / ".env.example"
 
 CONFIG_HEAD = """\
 # Every setting of prebrush with its default. A variable PREBRUSH_<SECTION>_<NAME> beats this file, a flag beats both.
@@ -28,6 +33,7 @@ default: {}
 #  params: {scale: 200}
 #  regions: {max: 20}
 #  labels: {rule: class}
+#  prompts: {method: auto}
 
 # The same for single projects, by their number in Label Studio.
 projects: {}
@@ -35,6 +41,43 @@ projects: {}
 #    method: kmeans
 #    params: {n_clusters: 4}
 """
+
+ENVIRONMENT_HEAD = """\
+# Every variable of the containers. Copy to docker/.env and fill in; a line with # shows what holds without it.
+
+# The token prebrush fetches images with. In Label Studio: your picture (top right) > Account & Settings >
+# Personal Access Token > Create New Token. A new Label Studio refuses the token that it hands to backends by itself,
+# so without this no uploaded image is readable.
+LABEL_STUDIO_API_KEY=
+
+# First login of a new Label Studio; empty lets you sign up in the browser.
+LABEL_STUDIO_USERNAME=
+LABEL_STUDIO_PASSWORD=
+
+# Address of Label Studio as browsers reach it, if not http://localhost:8080.
+#LABEL_STUDIO_HOST=
+
+# Memory of Redis; what is over goes out of the cache, oldest use first. What projects told us is never evicted.
+#REDIS_MAXMEMORY=2gb
+
+# prebrush servers behind the proxy of docker-compose.replicas.yml.
+#REPLICAS=3
+
+# The method where a project says nothing; as JSON its parameters, what follows it and the label rule (examples).
+#PREBRUSH_DEFAULT_METHOD=
+#PREBRUSH_DEFAULT_PARAMS={"scale": 200}
+#PREBRUSH_DEFAULT_REGIONS={"max": 20}
+#PREBRUSH_DEFAULT_LABELS={"rule": "class"}
+
+# A file with settings, in place of the image's own; mount it. Variables beat it.
+#PREBRUSH_CONFIG=/etc/prebrush/config.yaml
+"""
+IN_CONTAINERS = {
+    ("server", "host"): "0.0.0.0",
+    ("label_studio", "url"): "http://label-studio:8080",
+    ("storage", "url"): "redis://redis:6379/0",
+}
+"""Settings that the Compose files give another value than the default."""
 
 ROUTES = {
     "GET /health": "Life sign, in under 1 s whatever else runs.",
@@ -74,7 +117,9 @@ def setting_rows() -> list[tuple[str, ...]]:
             default = f"`{knob.default}`" if knob.default != "" else "none"
             where = "variable only" if (section, knob.name) in SECRETS else default
             rows.append((f"`{section}.{knob.name}`", where, knob.help + (f" [{knob.unit}]" if knob.unit else "")))
-    rows.append(("`default`", "none", "`method`, `params`, `regions`, `labels` where nothing nearer speaks."))
+    rows.append(
+        ("`default`", "none", "`method`, `params`, `regions`, `labels`, `prompts` where nothing nearer speaks.")
+    )
     rows.append(("`projects.<id>`", "none", "The same for one project, by its number in Label Studio."))
     return rows
 
@@ -99,6 +144,7 @@ def build_tables() -> dict[str, str]:
         "methods": table(("method", "what it does"), methods),
         "cleanup": table(("knob", "values", "default", "what it does"), knob_rows(Cleanup)),
         "labels": table(("knob", "values", "default", "what it does"), knob_rows(LabelRule)),
+        "prompts": table(("knob", "values", "default", "what it does"), knob_rows(PromptRule)),
         "commands": table(("command", "what it does"), command_rows()),
         "settings": table(("setting", "default", "what it is"), setting_rows()),
         "routes": table(("route", "what it does"), [(f"`{route}`", text) for route, text in ROUTES.items()]),
@@ -131,6 +177,21 @@ def write_config() -> str:
     return CONFIG_HEAD + "\n".join(lines) + "\n" + CONFIG_TAIL
 
 
+def write_environment() -> str:
+    """Write docker/.env.example: what is asked for first, then a variable for each setting."""
+    names = {place: name for name, place in STUDIO_NAMES.items()}
+    lines = []
+    for section, kind in SECTIONS.items():
+        lines += ["", f"# --- {kind.__doc__}"]
+        for knob in knobs_of(kind):
+            place = (section, knob.name)
+            if place != ("label_studio", "api_key"):
+                name = names.get(place, f"{PREFIX}{section}_{knob.name}".upper())
+                value = IN_CONTAINERS.get(place, as_yaml(knob.default).strip('"'))
+                lines += [f"# {knob.help}{f' [{knob.unit}]' if knob.unit else ''}", f"#{name}={value}"]
+    return ENVIRONMENT_HEAD + "\n".join(lines) + "\n"
+
+
 def as_yaml(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
@@ -139,4 +200,5 @@ def as_yaml(value: object) -> str:
 
 if __name__ == "__main__":
     CONFIG.write_text(write_config())
+    ENVIRONMENT.write_text(write_environment())
     README.write_text(fill_in(README.read_text()))

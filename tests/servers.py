@@ -1,4 +1,4 @@
-"""A real prebrush process on a free port, for tests that need one."""
+"""A real prebrush process on a free port, and a web server over a folder, for tests that need one."""
 
 import os
 import re
@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import urllib3
@@ -62,3 +64,32 @@ class Server:
         self._reader.join(10)
         self.process.stdout.close()
         return status
+
+
+class _Handler(SimpleHTTPRequestHandler):
+    """Serves files and counts what was asked for."""
+
+    asked: list[str]
+
+    def do_GET(self) -> None:
+        self.asked.append(self.path)
+        super().do_GET()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+class FileServer:
+    """A web server on loopback over one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.asked: list[str] = []
+        handler = type("Handler", (_Handler,), {"asked": self.asked})
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=str(folder)))
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()

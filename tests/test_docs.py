@@ -5,7 +5,7 @@ import re
 import pytest
 import yaml
 
-from documents import CONFIG, README, ROUTES, app_routes, fill_in, write_config
+from documents import CONFIG, ENVIRONMENT, README, ROUTES, app_routes, fill_in, write_config, write_environment
 from method_pages import INDEX, fill_index, fill_page, page_of
 from prebrush.cli import app as cli
 from prebrush.segmentation import METHODS, get_method
@@ -47,12 +47,12 @@ def test_every_command_named_in_the_readme_exists():
     assert named <= known, named - known
 
 
-@pytest.mark.parametrize("target", ["serve", "test", "e2e", "lint", "bench"])
+@pytest.mark.parametrize("target", ["serve", "demo", "test", "e2e", "lint", "bench", "image", "package"])
 def test_make_targets_exist(target):
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
 
 
-PAGES = [README, *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), ROOT / "docker/README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -92,19 +92,33 @@ def test_the_librarys_example_runs():
         exec(compile(block, "README.md", "exec"), {})  # the README's own words
 
 
-def test_the_docker_files_set_variables_that_exist():
-    compose = yaml.safe_load((ROOT / "docker/docker-compose.yml").read_text())
-    environ = dict.fromkeys(compose["services"]["prebrush"]["environment"], "")
-    environ |= dict(re.findall(r"(PREBRUSH_[A-Z_]+)=(\S+)", (ROOT / "docker/Dockerfile").read_text()))
-    environ.pop("PREBRUSH_CONFIG")
-    assert load_settings(environ=environ).server.host == "0.0.0.0"
-    listed = set(re.findall(r"^([A-Z_]+)=", (ROOT / "docker/.env.example").read_text(), re.MULTILINE))
-    used = set(re.findall(r"\$\{([A-Z_]+)", (ROOT / "docker/docker-compose.yml").read_text()))
-    assert used - {"LABEL_STUDIO_HOST"} == listed
+def test_the_environment_file_explains_every_variable():
+    text = ENVIRONMENT.read_text()
+    assert text == write_environment(), "run: make documents"
+    # as it would be with every line filled in
+    environ = dict(re.findall(r"^#?([A-Z_]+)=(.*)", text, re.MULTILINE))
+    settings = load_settings(environ={**environ, "PREBRUSH_CONFIG": str(CONFIG)})
+    assert settings.server.host == "0.0.0.0"
+    assert settings.default["params"] == {"scale": 200}
+
+
+CONSTRAINTS = (
+    "tests/constraints-lowest.txt",
+    "tests/constraints-label-studio-ml.txt",
+    "tests/end_to_end/constraints.txt",
+)
+
+
+def test_the_tools_environment_differs_in_its_four_old_pins_alone():
+    ours = set((ROOT / "constraints.txt").read_text().splitlines())
+    theirs = set((ROOT / "tests/constraints-label-studio-ml.txt").read_text().splitlines()[1:])
+    known = {line.partition("==")[0].lower() for line in ours}
+    others = {line.partition("==")[0].lower() for line in theirs - ours}
+    assert others & known == {"flask", "werkzeug", "jinja2", "itsdangerous"}
 
 
 def test_constraints_pin_everything_and_name_no_address():
-    for name in ("constraints.txt", "tests/constraints-lowest.txt", "tests/end_to_end/constraints.txt"):
+    for name in ("constraints.txt", *CONSTRAINTS):
         lines = [line for line in (ROOT / name).read_text().splitlines() if line and not line.startswith("#")]
         assert lines
         for line in lines:

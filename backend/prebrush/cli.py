@@ -1,6 +1,7 @@
 """The command line. Errors are one line on stderr: exit 1, or 2 for usage and configuration; never a traceback."""
 
 import json
+import os
 import re
 import sys
 import time
@@ -26,12 +27,18 @@ UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 """typer's class for every wrong use of a command; it has no public name in all the versions we support."""
 out = Console(highlight=False)
 
+ONE_THREAD = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
+"""Read by NumPy when it is imported, later than this. The server's threads fill the cores already: with threads of its
+own for each small product of matrices, a click took four times as long."""
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="Settings file; else config.yaml here, if any.")]
 
 
 def main() -> NoReturn:
     """Run the command line and turn errors into one line and an exit status."""
+    for name in ONE_THREAD:
+        os.environ.setdefault(name, "1")
     try:
         status = app(standalone_mode=False)
     except PrebrushError as error:
@@ -93,7 +100,7 @@ def segment(
 ) -> None:
     """Segment image files: an overlay, a label map and a Label Studio prediction for each."""
     from prebrush.files import Job, segment_file, unique_names
-    from prebrush.planning import build_recipe, build_rule, sort_knobs
+    from prebrush.recipes import build_recipe, build_rule, sort_knobs
     from prebrush.settings import load_settings
 
     settings = load_settings()
@@ -136,6 +143,9 @@ def _show_segmented(rows: list[dict[str, Any]], *, as_json: bool) -> None:
         cells = (row["image"], size, row["method"], row["segments"], f"{row['seconds']:.2f}", row["overlay"])
         table.add_row(*(escape(str(cell)) for cell in cells))
     out.print(table)
+    for row in rows:
+        if row["why"] != row["method"]:
+            out.print(escape(f"{row['image']}: {row['why']}"))
 
 
 @app.command()
@@ -177,8 +187,8 @@ def compare(
 ) -> None:
     """Draw one image through every method on one sheet, each with its time and segment count."""
     from prebrush.comparison import compare_methods
-    from prebrush.planning import choose_methods
     from prebrush.progress import show_progress
+    from prebrush.recipes import choose_methods
     from prebrush.settings import load_settings
 
     methods = choose_methods(names)
@@ -214,8 +224,8 @@ def evaluate(
     from prebrush.evaluation.datasets import read_dataset
     from prebrush.evaluation.tables import print_summaries
     from prebrush.evaluation.trials import plan_trials, run_trials, sort_by_method
-    from prebrush.planning import choose_methods
     from prebrush.progress import show_progress
+    from prebrush.recipes import choose_methods
     from prebrush.settings import load_settings
 
     settings, methods = load_settings(), choose_methods(names)

@@ -15,8 +15,8 @@ from prebrush.datatypes import RGBImage
 from prebrush.errors import PrebrushError
 from prebrush.files import load_image
 from prebrush.overlay import PALETTE, draw_overlay, encode_png
-from prebrush.planning import build_recipe
-from prebrush.predictor import compute_segments
+from prebrush.recipes import build_recipe
+from prebrush.segmenter import compute_segments
 from prebrush.settings import Settings
 from prebrush.warming import warm_kernels
 

@@ -15,8 +15,8 @@ from prebrush.labelstudio.result import encode_entry, encode_prediction, stable_
 from prebrush.naming import LabelRule, name_segments
 from prebrush.overlay import draw_overlay, encode_png
 from prebrush.pictures import image_limits
-from prebrush.planning import Recipe, short_hash
-from prebrush.predictor import compute_segments, segment_marked
+from prebrush.recipes import Recipe, recipe_for_marks, short_hash
+from prebrush.segmenter import compute_segments, explain, segment_marked
 from prebrush.settings import Settings
 
 MOST_LABELS = 65_535
@@ -52,7 +52,7 @@ def segment_file(path: Path, name: str, job: Job, settings: Settings) -> dict[st
     Returns
     -------
     facts : dict
-        ``image``, ``width``, ``height``, ``method``, ``segments`` and the three paths.
+        ``image``, ``width``, ``height``, ``method``, ``why`` that method, ``segments`` and the three paths.
 
     Raises
     ------
@@ -64,7 +64,10 @@ def segment_file(path: Path, name: str, job: Job, settings: Settings) -> dict[st
         The folder cannot be written.
     """
     pixels = load_image(path, settings)
-    segments = segment_marked(pixels, job.recipe, job.prompt) if job.prompt else compute_segments(pixels, job.recipe)
+    if job.prompt:
+        segments = segment_marked(pixels, recipe_for_marks(job.recipe), job.prompt)
+    else:
+        segments = compute_segments(pixels, job.recipe)
     control = Control("label", "image", "BrushLabels", "image", labels=tuple(Label(label) for label in job.labels))
     names = tuple(found or "" for found in name_segments(segments, pixels, control.labels, job.rule))
     # one colour for all would hide where one segment ends: without labels, only several classes are told apart
@@ -79,8 +82,9 @@ def segment_file(path: Path, name: str, job: Job, settings: Settings) -> dict[st
     except OSError as error:
         raise PrebrushError(f"cannot write into {job.folder}: {error.strerror}") from error
     height, width = segments.label_map.shape
-    facts: dict[str, Any] = {"image": str(path), "width": width, "height": height, "method": job.recipe.method.name}
-    facts["segments"] = len(segments)
+    recipe = recipe_for_marks(job.recipe) if job.prompt else job.recipe
+    facts: dict[str, Any] = {"image": str(path), "width": width, "height": height, "method": recipe.method.name}
+    facts |= {"why": explain(pixels, recipe), "segments": len(segments)}
     return {**facts, **{kind.partition(".")[0]: str(target) for kind, target in targets.items()}}
 
 

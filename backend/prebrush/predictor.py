@@ -7,43 +7,32 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, wait
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import cv2
-import numpy as np
 
-from prebrush.datatypes import Label, Prompt, RGBImage, Segments, Task
+from prebrush.datatypes import Label, Task
 from prebrush.errors import InvalidBody, InvalidPrompt, PrebrushError, RequestError, SegmentationError
-from prebrush.images import DECODING_VERSION
-from prebrush.jobs import Jobs, Slots, Urgency
+from prebrush.jobs import Jobs, Urgency
 from prebrush.labelstudio.config import parse_label_config
+from prebrush.labelstudio.drawn import find_touched
 from prebrush.labelstudio.prompts import build_prompt, find_target
 from prebrush.labelstudio.request import PredictRequest, SetupRequest
 from prebrush.labelstudio.result import NOT_READY, encode_entry, encode_prediction, join_results
 from prebrush.labelstudio.task_data import image_addresses, labels_of
 from prebrush.pictures import Account, Picture, Pictures
-from prebrush.planning import ControlPlan, Plan, Recipe, build_plan, build_recipe, unusable_plan
+from prebrush.planning import ControlPlan, Plan, build_plan, unusable_plan
+from prebrush.preparer import Preparer
 from prebrush.projects import Projects, ProjectState
 from prebrush.recent import Recent
 from prebrush.regions import build_prediction, build_prompted_prediction, mean_score
-from prebrush.segmentation.cleanup import UNTOUCHED
-from prebrush.segmentation.picking import pick_segments
-from prebrush.segmentation.pipeline import run as run_pipeline
+from prebrush.segmenter import Segmenter
 from prebrush.settings import Settings
-from prebrush.storage import ForgivingStorage, Storage, open_storage, pack_segments, unpack_segments
+from prebrush.storage import ForgivingStorage, Storage, open_storage
 
 logger = logging.getLogger(__name__)
-
-PROMPT_RECIPE = build_recipe(
-    {
-        "method": "felzenszwalb",
-        "params": {"scale": 100, "min_size": 100},
-        "regions": {"instances": "keep", "min_area": 0, "fill_holes": 0, "max": 100_000},
-    }
-)
-"""The partition that clicks and boxes choose from where the project's method reads no prompts; no pixel is left out."""
 
 MOST_BYTES = 200_000_000
 """Largest answer: Label Studio itself takes no body over 250 MB."""
@@ -74,8 +63,9 @@ class Predictor:
         self._pictures = pictures
         self._projects = Projects(storage)
         cores = settings.server.jobs or os.cpu_count() or 1
-        self._cores = Slots(cores)
+        self.segmenter = Segmenter(storage, cores, settings.images.max_pixels)
         self._jobs: Jobs[bytes] = Jobs(cores + 2 * FETCHERS, reserved=FETCHERS)
+        self._preparer = Preparer(self.segmenter)
         self._recent: Recent[bytes] = Recent(RECENT_BYTES, len)
 
     @property
@@ -146,6 +136,7 @@ class Predictor:
         Overloaded
             Too many tasks are waiting.
         """
+        self._preparer.stand_back()
         deadline = time.monotonic() + self.settings.server.answer_within_s
         state = self._projects.recall(request.project)
         plan = self._plan(request.project, request.label_config, state)
@@ -154,18 +145,11 @@ class Predictor:
         if request.context is not None:
             if len(request.tasks) != 1:
                 raise InvalidBody(f"tasks: {len(request.tasks)} with a context; clicks and boxes are on one task")
-            futures = [self._submit_marked(plan, account, request.tasks[0], request.context)]
+            futures = [self._submit_marked(plan, account, request, request.context)]
         else:
             urgency = Urgency.NOW if len(request.tasks) == 1 else Urgency.BATCH
             futures = [self._submit(plan, account, task, urgency) for task in request.tasks]
         return _collect(futures, deadline), plan.model_version
-
-    def compute(
-        self, pixels: RGBImage, recipe: Recipe, prompt: Prompt | None = None, urgency: Urgency = Urgency.NOW
-    ) -> Segments:
-        """Segment one image, waiting for a free core."""
-        with self._cores.take(urgency):
-            return compute_segments(pixels, recipe, prompt)
 
     def _plan(self, project: str, label_config: str, state: ProjectState) -> Plan:
         return build_plan(parse_label_config(label_config), self.settings, project, state.extra_params)
@@ -176,10 +160,12 @@ class Predictor:
             key, partial(_guard, task, partial(self._predict, plan, account, task, urgency)), urgency
         )
 
-    def _submit_marked(self, plan: Plan, account: Account, task: Task, context: Mapping[str, Any]) -> Future[bytes]:
+    def _submit_marked(
+        self, plan: Plan, account: Account, request: PredictRequest, context: Mapping[str, Any]
+    ) -> Future[bytes]:
         # a key of its own: each answer has fresh ids, so none is shared
-        work = partial(self._predict_marked, plan, account, task, context)
-        return self._jobs.submit(object(), partial(_guard, task, work), Urgency.NOW)
+        work = partial(self._predict_marked, plan, account, request, context)
+        return self._jobs.submit(object(), partial(_guard, request.tasks[0], work), Urgency.NOW)
 
     def _predict(self, plan: Plan, account: Account, task: Task, urgency: Urgency) -> bytes:
         """Predict one task, or take what was predicted before."""
@@ -194,6 +180,9 @@ class Predictor:
             entry = self._build_entry(plan, images, origin, urgency)
             self._storage.put(key, entry)
         self._recent.put(key, entry)
+        # of a task that was just opened, so that the first click is warm
+        if urgency is Urgency.NOW and images and images[0].plan.prompts.prepare:
+            self._preparer.want(images[0].picture, images[0].plan.marks)
         return entry
 
     def _open_images(
@@ -213,7 +202,7 @@ class Predictor:
                 place = index if each.control.is_list else None
                 found.append(ImageOfControl(each, labels, place, pictures[address]))
                 if each.control.is_list and pictures[address].is_decoded:
-                    self._segments(pictures[address], each.recipe, urgency)
+                    self.segmenter.segments(pictures[address], each.recipe, urgency)
                     pictures[address].release()
         return found
 
@@ -221,26 +210,32 @@ class Predictor:
         """Name, number and encode the segments of all images; without an origin, ids are fresh."""
         results, scores = [], []
         for image in images:
-            segments = self._segments(image.picture, image.plan.recipe, urgency)
+            segments = self.segmenter.segments(image.picture, image.plan.recipe, urgency)
             seed = None if origin is None else f"{origin}/{image.place}"
             prediction = build_prediction(image.plan, segments, image.picture, image.labels, image.place, seed)
             results.append(encode_prediction(prediction))
             scores += [region.score for region in prediction.regions if region.score is not None]
         return encode_entry(join_results(results), mean_score(scores), plan.model_version)
 
-    def _predict_marked(self, plan: Plan, account: Account, task: Task, context: Mapping[str, Any]) -> bytes:
+    def _predict_marked(
+        self, plan: Plan, account: Account, request: PredictRequest, context: Mapping[str, Any]
+    ) -> bytes:
         """Answer clicks and boxes with one region, or, where nothing is marked, with a whole prediction."""
+        task = request.tasks[0]
         try:
-            entry = self._segment_marked(plan, account, task, context)
+            entry = self._segment_marked(plan, account, request, context)
         except InvalidPrompt as error:
             logger.warning("task %s: nothing to segment: %s", task.id, error)
-            return encode_entry(b"[]", 0.0, plan.model_version)
+            return encode_entry(b"[]", 0.0, plan.model_version, detail=str(error))
         if entry is None:
             images = self._open_images(plan, account, task, Urgency.NOW, stored=False)
             entry = self._build_entry(plan, images, None, Urgency.NOW)
         return entry
 
-    def _segment_marked(self, plan: Plan, account: Account, task: Task, context: Mapping[str, Any]) -> bytes | None:
+    def _segment_marked(
+        self, plan: Plan, account: Account, request: PredictRequest, context: Mapping[str, Any]
+    ) -> bytes | None:
+        task = request.tasks[0]
         target = find_target(context)
         fitting = [each for each in plan.controls if target.to_name in ("", each.control.to_name)]
         if not fitting:
@@ -254,24 +249,18 @@ class Predictor:
         prompt = build_prompt(context, picture.height, picture.width)
         if not prompt:
             return None
-        if each.recipe.method.prompts:
-            segments = self.compute(picture.pixels, for_marks(each.recipe), prompt)
-        else:
-            segments = pick(self._segments(picture, PROMPT_RECIPE, Urgency.NOW), prompt)
         place = index if each.control.is_list else None
-        prediction = build_prompted_prediction(each, segments, prompt, labels_of(each.control, task.data), place)
+        touched = None
+        if each.prompts.refine:
+            shape = (picture.height, picture.width)
+            touched = find_touched(request.drafts, request.annotations, prompt, each.control.from_name, place, shape)
+        if touched:
+            found = self.segmenter.refined(picture, each.marks, prompt, touched.mask)
+        else:
+            found = self.segmenter.marked(picture, each.marks, prompt).label_map > 0
+        labels = labels_of(each.control, task.data)
+        prediction = build_prompted_prediction(each, found, prompt, labels, place, touched.id if touched else None)
         return encode_entry(encode_prediction(prediction), mean_score([]), plan.model_version)
-
-    def _segments(self, picture: Picture, recipe: Recipe, urgency: Urgency) -> Segments:
-        """Take the segments from the storage, or compute and keep them."""
-        key = f"segments:{picture.digest}:{_hash(DECODING_VERSION, recipe.fingerprint)}"
-        packed = self._storage.get(key)
-        found = None if packed is None else unpack_segments(packed, self.settings.images.max_pixels)
-        if found is not None and found.label_map.shape == (picture.height, picture.width):
-            return found
-        segments = self.compute(picture.pixels, recipe, urgency=urgency)
-        self._storage.put(key, pack_segments(segments))
-        return segments
 
 
 def build_predictor(settings: Settings) -> Predictor:
@@ -281,43 +270,6 @@ def build_predictor(settings: Settings) -> Predictor:
     kept = settings.storage
     storage = ForgivingStorage(open_storage(kept.url, max_bytes=kept.max_bytes, ttl_s=kept.ttl_s))
     return Predictor(settings, storage, Pictures(settings, storage))
-
-
-def compute_segments(pixels: RGBImage, recipe: Recipe, prompt: Prompt | None = None) -> Segments:
-    """Run one recipe on one image."""
-    return run_pipeline(pixels, recipe.method, recipe.params, recipe.cleanup, prompt or Prompt(), recipe.classes)
-
-
-def segment_marked(pixels: RGBImage, recipe: Recipe, prompt: Prompt) -> Segments:
-    """Find the one object that marks point at, with the recipe's method or, if that reads no marks, by picking.
-
-    Raises
-    ------
-    InvalidPrompt
-        The marks hit nothing.
-    """
-    if recipe.method.prompts:
-        return compute_segments(pixels, for_marks(recipe), prompt)
-    return pick(compute_segments(pixels, PROMPT_RECIPE), prompt)
-
-
-def for_marks(recipe: Recipe) -> Recipe:
-    """Leave the clean-up out: it would fill the hole that a negative click cut, or drop a small thing clicked on."""
-    return replace(recipe, cleanup=UNTOUCHED)
-
-
-def pick(segments: Segments, prompt: Prompt) -> Segments:
-    """Join the segments that marks point at to one.
-
-    Raises
-    ------
-    InvalidPrompt
-        There is none.
-    """
-    mask = pick_segments(segments.label_map, prompt)
-    if not mask.any():
-        raise InvalidPrompt("the marks leave nothing: no segment is under a positive click or mostly inside a box")
-    return Segments(mask.astype(np.int32), classes=("foreground",))
 
 
 def _guard(task: Task, work: Callable[[], bytes]) -> bytes:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from prebrush.datatypes import Label, Prediction, Prompt, Region, Segments
+from prebrush.datatypes import Label, Mask, Prediction, Prompt, Region, Segments
 from prebrush.errors import InvalidPrompt
 from prebrush.labelstudio.result import fresh_id, stable_id
 from prebrush.naming import background_label, name_segments
@@ -50,20 +50,32 @@ def build_prediction(
 
 
 def build_prompted_prediction(
-    plan: ControlPlan, segments: Segments, prompt: Prompt, labels: Sequence[Label], item_index: int | None
+    plan: ControlPlan,
+    found: Mask,
+    prompt: Prompt,
+    labels: Sequence[Label],
+    item_index: int | None,
+    region_id: str | None = None,
 ) -> Prediction:
-    """Answer marks with one region, of all segments found for them, under the marks' label and a fresh id.
+    """Answer marks with one region, under their label.
+
+    Parameters
+    ----------
+    found : bool (H, W)
+    region_id : str or None
+        Of the region that is changed; None gives a fresh id.
 
     Raises
     ------
     InvalidPrompt
         Nothing was found.
     """
-    found = segments.label_map > 0
     if not found.any():
-        raise InvalidPrompt(f"{plan.recipe.method.name} finds nothing for these marks")
+        raise InvalidPrompt(
+            f"{plan.marks.method.name} finds nothing for these marks: is there a positive one, or a box?"
+        )
     label = prompt.label or (labels[0].name if labels else "")
-    region = Region(segment=1, label=label, score=None, control=plan.control, id=fresh_id())
+    region = Region(segment=1, label=label, score=None, control=plan.control, id=region_id or fresh_id())
     return Prediction(found.astype(np.int32), (region,), item_index)
 
 

@@ -7,27 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from prebrush.datatypes import Prompt, RGBImage, Segments
+from prebrush.datatypes import Mask, Prompt, RGBImage, Segments
 from prebrush.errors import InvalidPrompt
 from prebrush.images import DECODING_VERSION
 from prebrush.jobs import Slots, Urgency
 from prebrush.pictures import Picture
-from prebrush.planning import Recipe, build_recipe
 from prebrush.recent import Recent
+from prebrush.recipes import Recipe, versions_of
 from prebrush.segmentation.cleanup import UNTOUCHED
 from prebrush.segmentation.method import Arrays
 from prebrush.segmentation.picking import pick_segments
 from prebrush.segmentation.pipeline import run as run_pipeline
 from prebrush.storage import Storage, pack_arrays, pack_segments, unpack_arrays, unpack_segments
-
-PICKED_FROM = build_recipe(
-    {
-        "method": "slic",
-        "params": {"n_segments": 400},
-        "regions": {"instances": "keep", "min_area": 0, "fill_holes": 0, "smoothing": 0, "max": 100_000},
-    }
-)
-"""The superpixels that clicks and boxes choose from where a project's marks pick; no pixel is left out."""
 
 PREPARED_BYTES = 96_000_000
 """Of images prepared for clicks, kept in memory beside the storage: a dozen or two."""
@@ -72,7 +63,13 @@ class Segmenter:
         return segments
 
     def marked(self, picture: Picture, recipe: Recipe, prompt: Prompt) -> Segments:
-        """Find the one object that marks point at; see `segment_marked`."""
+        """Find the one object that marks point at; see `segment_marked`.
+
+        Parameters
+        ----------
+        recipe : Recipe
+            What answers marks, as a `ControlPlan` has it.
+        """
         if not recipe.method.prompts:
             return pick(self.segments(picture, recipe, Urgency.NOW), prompt)
         if recipe.method.preparation is None:
@@ -82,6 +79,34 @@ class Segmenter:
         with self._cores.take(Urgency.NOW):
             return recipe.method.segment_prepared(prepared, recipe.params, prompt, (picture.height, picture.width))
 
+    def refined(self, picture: Picture, recipe: Recipe, prompt: Prompt, mask: Mask) -> Mask:
+        """Change an object by marks: what positive ones mean is added, what negative clicks mean is taken away.
+
+        Parameters
+        ----------
+        mask : bool (H, W)
+            The object so far.
+        """
+        wanted = [point for point in prompt.points if point[2]]
+        painted = prompt.scribble
+        changed = mask.copy()
+        if wanted or prompt.boxes or (painted is not None and (painted > 0).any()):
+            changed |= self.marked(picture, recipe, prompt).label_map > 0
+        for row, col, positive in prompt.points:
+            if not positive and changed[row, col]:
+                # the piece that the click would mean by itself, kept off what is wanted
+                piece = Prompt(points=((row, col, True), *((*place[:2], False) for place in wanted)))
+                changed &= self.marked(picture, recipe, piece).label_map == 0
+        if painted is not None:
+            changed[painted < 0] = False
+        for row, col, positive in prompt.points:
+            changed[row, col] = positive
+        return changed
+
+    def is_prepared(self, picture: Picture, recipe: Recipe) -> bool:
+        """Whether what `prepare` gives is in memory."""
+        return self._prepared.get(_prepared_key(picture, recipe)) is not None
+
     def prepare(self, picture: Picture, recipe: Recipe, urgency: Urgency) -> Arrays:
         """Do what the recipe's method does before anything is marked, or take it from memory or the storage.
 
@@ -89,7 +114,7 @@ class Segmenter:
         """
         preparation = recipe.method.preparation
         assert preparation is not None  # noqa: S101  whoever calls has looked
-        key = f"prepared:{picture.digest}:{recipe.method.name}:{recipe.method.version}:{DECODING_VERSION}"
+        key = _prepared_key(picture, recipe)
         found = self._prepared.get(key)
         if found is not None:
             return found
@@ -116,6 +141,12 @@ def compute_segments(pixels: RGBImage, recipe: Recipe, prompt: Prompt | None = N
     return run_pipeline(pixels, recipe.method, recipe.params, recipe.cleanup, prompt or Prompt(), recipe.classes)
 
 
+def explain(pixels: RGBImage, recipe: Recipe) -> str:
+    """Tell which method an image is segmented with and, where that was chosen by the image, why."""
+    told = recipe.method.explain
+    return f"{recipe.method.name}: {told(pixels)}" if told else recipe.method.name
+
+
 def segment_marked(pixels: RGBImage, recipe: Recipe, prompt: Prompt) -> Segments:
     """Find the one object that marks point at, with the recipe's method or, if that reads no marks, by picking.
 
@@ -127,7 +158,12 @@ def segment_marked(pixels: RGBImage, recipe: Recipe, prompt: Prompt) -> Segments
         The marks hit nothing.
     """
     if recipe.method.prompts:
-        return compute_segments(pixels, replace(recipe, cleanup=UNTOUCHED), prompt)
+        segments = compute_segments(pixels, replace(recipe, cleanup=UNTOUCHED), prompt)
+        if not len(segments):
+            raise InvalidPrompt(
+                f"{recipe.method.name} finds nothing for these marks: is there a positive one, or a box?"
+            )
+        return segments
     return pick(compute_segments(pixels, recipe), prompt)
 
 
@@ -143,6 +179,10 @@ def pick(segments: Segments, prompt: Prompt) -> Segments:
     if not mask.any():
         raise InvalidPrompt("the marks leave nothing: no segment is under a positive click or mostly inside a box")
     return Segments(mask.astype(np.int32), classes=("foreground",))
+
+
+def _prepared_key(picture: Picture, recipe: Recipe) -> str:
+    return f"prepared:{picture.digest}:{_hash(DECODING_VERSION, versions_of(recipe.method))}"
 
 
 def _hash(*parts: Any) -> str:

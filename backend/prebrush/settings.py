@@ -35,7 +35,7 @@ _PASSWORD = re.compile(r"//[^/]*@")
 SECRETS = frozenset({("label_studio", "api_key"), ("server", "basic_auth_pass")})
 """Settings that are taken from the environment alone and never shown."""
 
-CHOICE_KEYS = ("method", "params", "regions", "labels")
+CHOICE_KEYS = ("method", "params", "regions", "labels", "prompts")
 """What ``default`` and each entry of ``projects`` may hold."""
 
 

@@ -18,6 +18,9 @@ CONFIG = (
     '<Label value="Object"/></BrushLabels></View>'
 )
 
+RECORDED_IMAGES = ("688aa64b-photo.jpg", "2a026eb0-exif6.jpg", "8b0b8d49-alpha.png")
+"""Uploads that the recorded requests name."""
+
 
 def draw_discs(height: int = 120, width: int = 160) -> np.ndarray:
     """Draw two bright discs on dark ground: what every method must find."""
@@ -35,7 +38,7 @@ def write_image(path: Path, pixels: np.ndarray) -> None:
 @pytest.fixture
 def studio(file_server):
     """A file server with an image at every address that the recorded requests name."""
-    for name in ("688aa64b-photo.jpg", "2a026eb0-exif6.jpg", "8b0b8d49-alpha.png"):
+    for name in RECORDED_IMAGES:
         write_image(file_server.folder / "data/upload/1" / name, draw_discs())
     return file_server
 

@@ -1,6 +1,7 @@
 """What is kept under one key must be one thing: repeated images, every field of a control, versions of what is used."""
 
 import dataclasses
+import importlib
 import inspect
 import re
 
@@ -8,7 +9,8 @@ import pytest
 
 from prebrush.datatypes import Control, Label
 from prebrush.labelstudio.config import LabelConfig
-from prebrush.planning import build_plan, versions_of
+from prebrush.planning import build_plan
+from prebrush.recipes import versions_of
 from prebrush.segmentation import METHODS
 from prebrush.settings import Settings
 
@@ -64,12 +66,20 @@ def test_every_field_of_a_control_changes_the_version(name):
 def test_a_method_stands_for_the_versions_of_those_it_uses():
     assert {"auto", "threshold", "watershed", "region_merging", "ridge"} <= set(versions_of(METHODS["auto"]))
     for name, method in METHODS.items():
-        source = inspect.getsource(inspect.getmodule(method.function))
-        imported = set(re.findall(r"methods\.(\w+) import", source))
-        for names in re.findall(r"segmentation\.methods import ([\w, ]+)", source):
-            imported |= set(names.split(", "))
-        # what its helpers import counts as well
-        assert imported <= set(method.uses) <= set(METHODS), name
+        module = inspect.getmodule(method.function)
+        assert set(method.uses) == methods_imported(module), name
+
+
+def methods_imported(module):
+    """Find the methods that a module imports, and those that its own parts beside ``methods/`` import."""
+    source = inspect.getsource(module)
+    found = set(re.findall(r"segmentation\.methods\.(\w+) import", source))
+    for names in re.findall(r"segmentation\.methods import (.+)", source):
+        found |= {name.split(" as ")[0].strip() for name in names.split(",")}
+    for part in re.findall(r"from prebrush\.segmentation\.(\w+) import", source):
+        inner = inspect.getsource(importlib.import_module(f"prebrush.segmentation.{part}"))
+        found |= set(re.findall(r"segmentation\.methods\.(\w+) import", inner))
+    return found
 
 
 def test_a_wrong_rule_is_told_and_not_found_out_task_by_task(client):

@@ -100,10 +100,10 @@ def test_the_same_task_asked_three_times_at_once_is_computed_once(make_settings,
 
 def count_segmentations(monkeypatch, pause_s=0.0, block=None):
     """Let the pipeline run as it is, and count its runs."""
-    from prebrush import predictor
+    from prebrush import segmenter
 
     calls = []
-    real = predictor.run_pipeline
+    real = segmenter.run_pipeline
 
     def counted(*args, **kwargs):
         calls.append(1)
@@ -112,7 +112,7 @@ def count_segmentations(monkeypatch, pause_s=0.0, block=None):
             assert block.wait(30)
         return real(*args, **kwargs)
 
-    monkeypatch.setattr(predictor, "run_pipeline", counted)
+    monkeypatch.setattr(segmenter, "run_pipeline", counted)
     return calls
 
 

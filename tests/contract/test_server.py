@@ -49,6 +49,13 @@ def test_projects_are_remembered_across_processes(tmp_path):
         assert server.ask("GET", "/versions").json()["versions"] == [version]
 
 
+def test_two_servers_of_one_user_do_not_meet(tmp_path):
+    (tmp_path / "other").mkdir()
+    with Server(tmp_path), Server(tmp_path / "other") as second:
+        assert second.ask("GET", "/health").status == 200
+    assert "ERROR" not in second.log
+
+
 def test_no_secret_reaches_the_log(tmp_path):
     setup = {"project": "5.1", "schema": CONFIG, "hostname": "http://127.0.0.1:9", "access_token": "S3CRET-token"}
     tasks = [{"id": 1, "data": {"image": "/data/upload/1/x.png?sig=S3CRET-signature"}}]
@@ -76,7 +83,7 @@ def test_a_missing_storage_costs_nothing_but_a_warning(tmp_path):
 MANY_IMAGES = """
 import sys, threading
 import numpy as np
-from prebrush.web.serving import bound_allocator
+from prebrush.process import bound_allocator
 
 def held():
     return next(int(line.split()[1]) // 1024 for line in open("/proc/self/status") if line.startswith("VmRSS"))

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-from playwright.sync_api import Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
-from end_to_end.processes import wait_for
-from end_to_end.studio import PASSWORD, USERNAME, Studio
+from demo.processes import wait_for
+from demo.studio import PASSWORD, USERNAME, Studio
 
 _FLAGS = (
     "--no-sandbox",
@@ -61,17 +61,22 @@ class View:
 
 
 @contextmanager
-def open_page() -> Iterator[Page]:
-    """Start Chromium with a profile of its own and open an empty page."""
+def open_browser() -> Iterator[Browser]:
+    """Start Chromium."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if chromium is None:
         raise RuntimeError("no Chromium found; on Debian: apt-get install chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=list(_FLAGS))
-        page = browser.new_page(viewport=_VIEWPORT)
-        page.set_default_timeout(_LIMIT_S * 1000)
-        yield page
+        yield browser
         browser.close()
+
+
+def open_page(browser: Browser) -> Page:
+    """Open an empty page with a profile of its own."""
+    page = browser.new_page(viewport=_VIEWPORT)
+    page.set_default_timeout(_LIMIT_S * 1000)
+    return page
 
 
 @dataclass

@@ -5,13 +5,14 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 
-from end_to_end.browser import Annotator, open_page
+from demo.prebrush_server import run_prebrush
+from demo.processes import Server
+from demo.studio import LEGACY_TOKEN, Studio, run_studio
+from end_to_end.browser import Annotator, open_browser, open_page
 from end_to_end.connected import Connected
 from end_to_end.pictures import awkward_pictures, ordinary_pictures
-from end_to_end.prebrush_server import run_prebrush
-from end_to_end.processes import Server
-from end_to_end.studio import LEGACY_TOKEN, Studio, run_studio
 
 ROOT = Path(__file__).resolve().parents[2]
 EVIDENCE = ROOT / ".e2e"
@@ -62,12 +63,18 @@ def connected(
 
 
 @pytest.fixture(scope="session")
-def annotator(studio: Studio) -> Iterator[Annotator]:
-    """A browser that is logged in."""
-    with open_page() as page:
-        annotator = Annotator(page, studio)
-        annotator.log_in()
-        yield annotator
+def browser() -> Iterator[Browser]:
+    """One browser for all tests."""
+    with open_browser() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="session")
+def annotator(studio: Studio, browser: Browser) -> Annotator:
+    """A page of the browser that is logged in."""
+    annotator = Annotator(open_page(browser), studio)
+    annotator.log_in()
+    return annotator
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -4,9 +4,9 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from demo.processes import Server
+from demo.studio import Studio
 from end_to_end.pictures import Picture
-from end_to_end.processes import Server
-from end_to_end.studio import Studio
 
 
 @dataclass(frozen=True)

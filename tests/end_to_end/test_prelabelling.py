@@ -8,10 +8,10 @@ import numpy.typing as npt
 import pytest
 from label_studio_sdk.converter.brush import decode_rle
 
+from demo.processes import wait_for
 from end_to_end.browser import Annotator
 from end_to_end.connected import Connected
 from end_to_end.pictures import DISC
-from end_to_end.processes import wait_for
 
 WITH_TRUTH = ("scene.png", "turned.jpg", "transparent.png", "sixteen_bit.png", "cmyk.jpg")
 

@@ -6,10 +6,11 @@ import pytest
 from prebrush.datatypes import Control, Label, Prompt, Segments
 from prebrush.errors import InvalidPrompt
 from prebrush.naming import LabelRule
-from prebrush.planning import ControlPlan, build_recipe
-from prebrush.predictor import pick
+from prebrush.planning import ControlPlan
+from prebrush.recipes import PromptRule, build_recipe
 from prebrush.regions import build_prediction, build_prompted_prediction, mean_score
 from prebrush.segmentation.picking import pick_segments
+from prebrush.segmenter import pick
 
 LABEL_MAP = np.array([[0, 1, 1, 2], [0, 1, 1, 2], [3, 3, 3, 3]], np.int32)
 SEGMENTS = Segments(LABEL_MAP, np.array([0.5, 0.25, 1.0], np.float32), ("cluster-0", "cluster-1", "cluster-2"))
@@ -25,7 +26,8 @@ class NoPixels:
 
 def plan(*labels, regions=None):
     control = Control("mask", "image", "BrushLabels", "image", labels=labels)
-    return ControlPlan(control, build_recipe({"regions": regions or {}}), LabelRule())
+    recipe = build_recipe({"regions": regions or {}})
+    return ControlPlan(control, recipe, LabelRule(), recipe, PromptRule())
 
 
 def test_each_segment_is_a_region_with_a_stable_id():
@@ -82,7 +84,7 @@ def test_marks_pick_segments(prompt, expected):
 def test_marks_that_leave_nothing_say_so():
     with pytest.raises(InvalidPrompt, match="leave nothing"):
         pick(SEGMENTS, Prompt(points=((0, 0, True),)))
-    nothing = Segments(np.zeros((3, 4), np.int32))
+    nothing = np.zeros((3, 4), np.bool_)
     with pytest.raises(InvalidPrompt, match="finds nothing"):
         build_prompted_prediction(plan(Label("A")), nothing, Prompt(points=((0, 0, True),)), (Label("A"),), None)
 
@@ -90,6 +92,6 @@ def test_marks_that_leave_nothing_say_so():
 def test_a_prompts_label_wins_and_ids_are_fresh():
     prompt = Prompt(points=((0, 1, True),), label="B")
     labels = (Label("A"), Label("B"))
-    first, again = (build_prompted_prediction(plan(*labels), SEGMENTS, prompt, labels, None) for _ in range(2))
+    first, again = (build_prompted_prediction(plan(*labels), LABEL_MAP > 0, prompt, labels, None) for _ in range(2))
     assert first.regions[0].label == "B"
     assert first.regions[0].id != again.regions[0].id

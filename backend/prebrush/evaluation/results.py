@@ -9,7 +9,7 @@ import numpy.typing as npt
 from prebrush.evaluation.items import Item, Kind
 from prebrush.evaluation.measuring import FIGURES
 from prebrush.evaluation.metrics import best_setting
-from prebrush.planning import Recipe
+from prebrush.recipes import Recipe
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,9 @@ from prebrush.evaluation.items import Item, Kind
 from prebrush.evaluation.measuring import CLICKS, measure, prompt_of
 from prebrush.evaluation.results import Results, Row, Setting, summarize
 from prebrush.files import load_image
-from prebrush.planning import Recipe, build_recipe, sort_knobs
-from prebrush.predictor import compute_segments
+from prebrush.recipes import Recipe, build_recipe, sort_knobs
 from prebrush.segmentation import METHODS
+from prebrush.segmenter import compute_segments
 from prebrush.settings import Settings
 from prebrush.warming import warm_kernels
 

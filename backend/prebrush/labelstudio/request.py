@@ -26,6 +26,9 @@ _T = TypeVar("_T")
 class _Task(msgspec.Struct):
     data: dict[str, Any]
     id: _Id | None = None
+    # passed over as they are: they may be megabytes, and are read only to refine a region
+    drafts: msgspec.Raw = msgspec.Raw(b"[]")
+    annotations: msgspec.Raw = msgspec.Raw(b"[]")
 
 
 class _Params(msgspec.Struct):
@@ -69,6 +72,9 @@ class _Webhook(msgspec.Struct):
     annotations: list[_Reference] | None = None
 
 
+READ_OF_TASKS = _Task.__struct_fields__
+"""Of a task, whoever hands on a request may leave out all but these."""
+
 _predict_decoder = msgspec.json.Decoder(_Predict)
 _setup_decoder = msgspec.json.Decoder(_Setup)
 _webhook_decoder = msgspec.json.Decoder(_Webhook)
@@ -91,6 +97,8 @@ class PredictRequest:
         Credentials for the images' host; empty if none.
     context : mapping or None
         What ``prompts.build_prompt`` reads, for a smart tool's request; None for a batch.
+    drafts, annotations : bytes
+        Of the first task, with a context: what ``drawn.find_touched`` reads.
     """
 
     tasks: tuple[Task, ...]
@@ -99,6 +107,8 @@ class PredictRequest:
     login: str = ""
     password: str = field(default="", repr=False)
     context: Mapping[str, Any] | None = None
+    drafts: bytes = field(default=b"[]", repr=False)
+    annotations: bytes = field(default=b"[]", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +187,8 @@ def parse_predict(body: bytes, max_tasks: int = MAX_TASKS) -> PredictRequest:
         login=params.login or "",
         password=params.password or "",
         context=params.context or None,
+        drafts=bytes(found.tasks[0].drafts) if params.context and found.tasks else b"[]",
+        annotations=bytes(found.tasks[0].annotations) if params.context and found.tasks else b"[]",
     )
 
 

@@ -51,6 +51,7 @@ class _Entry(msgspec.Struct):
     result: msgspec.Raw
     model_version: str
     score: float | msgspec.UnsetType = msgspec.UNSET
+    detail: str | msgspec.UnsetType = msgspec.UNSET
 
 
 def fresh_id() -> str:
@@ -114,9 +115,17 @@ def join_results(parts: Sequence[bytes]) -> bytes:
     return b"[" + b",".join(part[1:-1] for part in parts if part != b"[]") + b"]"
 
 
-def encode_entry(results: bytes, score: float | None, model_version: str) -> bytes:
-    """Write the entry of one task around its regions, as `encode_prediction` made them."""
-    return msgspec.json.encode(_Entry(msgspec.Raw(results), model_version, _round_score(score)))
+def encode_entry(results: bytes, score: float | None, model_version: str, detail: str | None = None) -> bytes:
+    """Write the entry of one task around its regions, as `encode_prediction` made them.
+
+    Parameters
+    ----------
+    detail : str or None
+        Why marks got no region, for people; the editor shows nothing of it.
+    """
+    return msgspec.json.encode(
+        _Entry(msgspec.Raw(results), model_version, _round_score(score), detail or msgspec.UNSET)
+    )
 
 
 def encode_response(entries: Iterable[bytes], model_version: str) -> bytes:

@@ -17,7 +17,9 @@ from prebrush.segmentation.kernels.boundaries import majority
 from prebrush.segmentation.kernels.components import areas_of, connected_components, replace_numbers
 from prebrush.segmentation.kernels.runs import fill_holes
 from prebrush.segmentation.method import param
+from prebrush.segmentation.parting import part_segments
 from prebrush.segmentation.scoring import score_segments
+from prebrush.segmentation.snapping import snap_to_edges
 
 Filterable: TypeAlias = npt.NDArray[np.integer[Any] | np.floating[Any]]
 _AREA = "pixels of the image from 1 up, a share of it below 1; 0 is none."
@@ -32,10 +34,16 @@ class Cleanup:
     )
     opening: float = param(0.0, low=0, high=100, unit="px", help="Cut off what is thinner than twice this radius.")
     smoothing: float = param(1.0, low=0, high=50, unit="px", help="Radius of the majority vote along boundaries.")
+    snap_to_edges: float = param(
+        0.0, low=0, high=100, unit="px", help="Move boundaries to the image's edges within this distance."
+    )
     instances: str = param(
         "split",
         choices=("split", "merge", "keep"),
         help="split makes each connected piece a segment, merge makes one segment of each class.",
+    )
+    part_touching: float = param(
+        0.0, low=0, high=1, help="Part what touches where its neck is below this share of the narrower one; 0 is none."
     )
     min_area: float = param(0.0002, low=0, high=1_000_000_000, help=f"Drop smaller segments: {_AREA}")
     fill_holes: float = param(0.005, low=0, high=1_000_000_000, help=f"Fill holes up to this area: {_AREA}")
@@ -72,12 +80,7 @@ def clean(segments: Segments, image: RGBImage, cleanup: Cleanup, classes: Collec
     label_map, names = segments.label_map, list(segments.classes)
     if classes is not None:
         label_map, names = _keep(label_map, names, np.array([name.lower() in classes for name in names], np.bool_))
-    if cleanup.closing >= 0.5:
-        label_map = _close(label_map, round(cleanup.closing))
-    if cleanup.opening >= 0.5:
-        label_map = _open(label_map, round(cleanup.opening), len(names))
-    if cleanup.smoothing >= 0.5:
-        label_map = _smooth(label_map, round(cleanup.smoothing), len(names))
+    label_map = _reshape(label_map, image, cleanup, len(names))
     least = max(1.0, _pixels(cleanup.min_area, label_map.size))
     if cleanup.instances == "split":
         # specks are left out here, where their areas are known anyway
@@ -85,6 +88,9 @@ def clean(segments: Segments, image: RGBImage, cleanup: Cleanup, classes: Collec
         names = [names[number - 1] for number in origin[1:].tolist()]
     elif cleanup.instances == "merge":
         label_map, names = _merge(label_map, names)
+    if cleanup.part_touching > 0:
+        label_map, origin = part_segments(label_map, cleanup.part_touching)
+        names = [names[number - 1] for number in origin[1:].tolist()]
     areas = areas_of(label_map, len(names))[1:]
     kept = areas >= least
     if not kept.all():
@@ -94,6 +100,19 @@ def clean(segments: Segments, image: RGBImage, cleanup: Cleanup, classes: Collec
     if cleanup.clear_border:
         label_map, names = _keep(label_map, names, ~_touching_border(label_map, len(names)))
     return _rank(label_map, names, image, cleanup.max_regions)
+
+
+def _reshape(label_map: LabelMap, image: RGBImage, cleanup: Cleanup, count: int) -> LabelMap:
+    """Take the steps that move boundaries."""
+    if cleanup.closing >= 0.5:
+        label_map = _close(label_map, round(cleanup.closing))
+    if cleanup.opening >= 0.5:
+        label_map = _open(label_map, round(cleanup.opening), count)
+    if cleanup.smoothing >= 0.5:
+        label_map = _smooth(label_map, round(cleanup.smoothing), count)
+    if cleanup.snap_to_edges >= 0.5:
+        label_map = snap_to_edges(label_map, image, cleanup.snap_to_edges)
+    return label_map
 
 
 def _pixels(area: float, size: int) -> float:

@@ -187,6 +187,8 @@ class Method(Generic[P]):
         counted from 0, as in ``cluster-{}``; empty where a class has no meaning.
     preparation : Preparation or None
         For a method that answers marks quickly once the image is prepared.
+    explain : callable (image) -> str, or None
+        For a method that chooses by the image: what it chose and why, in one sentence.
     uses : tuple of str
         Names of the methods this one is built on: when one of them changes its pixels, this one does too.
     name : str
@@ -202,6 +204,7 @@ class Method(Generic[P]):
     class_name: str = ""
     uses: tuple[str, ...] = ()
     preparation: Preparation[P] | None = None
+    explain: Callable[[RGBImage], str] | None = None
     name: str = ""
     package: str = ""
 
@@ -241,7 +244,13 @@ class Method(Generic[P]):
         """
         if self.preparation is None:
             raise SegmentationError(f"{self.name} prepares nothing")
-        return self._checked(self.preparation.answer(prepared, params, prompt), shape)
+        label_map = self.preparation.answer(prepared, params, prompt)
+        if label_map.shape != shape or label_map.dtype != np.int32:
+            raise SegmentationError(f"{self.name} returned {label_map.dtype} {label_map.shape} for an image of {shape}")
+        if label_map.min(initial=0) < 0 or label_map.max(initial=0) > 1:
+            raise SegmentationError(f"{self.name} returned more than one object")
+        # one object has no gaps in its numbers: the other checks would cost as much as the answer
+        return Segments.trusted(label_map, None, (self.class_name,) * int(label_map.max(initial=0)))
 
     def _checked(self, label_map: LabelMap, shape: tuple[int, int]) -> Segments:
         """Check what the function returned, and name the segments."""

@@ -11,10 +11,11 @@ from prebrush.images import decode_image
 from prebrush.labelstudio.request import parse_object
 from prebrush.overlay import draw_overlay, encode_png
 from prebrush.pictures import image_limits
-from prebrush.planning import Recipe, build_recipe
 from prebrush.predictor import Predictor
+from prebrush.recipes import Recipe, build_recipe
 from prebrush.segmentation import METHODS
 from prebrush.segmentation.method import Knob
+from prebrush.segmenter import explain
 from prebrush.settings import Settings
 from prebrush.version import __version__
 from prebrush.web.room import Room
@@ -56,7 +57,7 @@ def build_playground(settings: Settings, predictor: Predictor, room: Room) -> Bl
             recipe = build_recipe(choice, below=settings.default)
             pixels = decode_image(upload.read(settings.images.max_bytes + 1), image_limits(settings))
             started = time.perf_counter()
-            segments = predictor.compute(pixels, recipe)
+            segments = predictor.segmenter.compute(pixels, recipe)
             seconds = time.perf_counter() - started
             return jsonify(_describe_segments(pixels, segments, seconds, recipe))
 
@@ -82,6 +83,7 @@ def _describe_segments(pixels: Any, segments: Segments, seconds: float, recipe: 
     return {
         "overlay": encode_png(draw_overlay(pixels, segments.label_map), as_data_url=True),
         "method": recipe.method.name,
+        "why": explain(pixels, recipe),
         "segments": len(segments),
         "milliseconds": round(seconds * 1000, 1),
         "height": height,

@@ -1,26 +1,19 @@
 """Running the app under gunicorn: one process, many threads; the kernels release the interpreter lock."""
 
-import ctypes
-import logging
 import socket
 import sys
+from importlib.metadata import version
 from typing import Any
 
 from prebrush.errors import ConfigError, RequestError
 from prebrush.pictures import build_studio_client
 from prebrush.planning import check_choices
 from prebrush.predictor import build_predictor
+from prebrush.process import bound_allocator, configure_logging
 from prebrush.settings import Settings, server_url
 from prebrush.storage import open_storage
 from prebrush.warming import warm_kernels
 from prebrush.web.app import create_app
-
-logger = logging.getLogger(__name__)
-
-LARGE_BLOCK = 8 << 20
-"""Bytes from which a block is taken from the system and given back at once; below, it is used again."""
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
-"""Numbers of the options, from malloc.h."""
 
 STOP_WITHIN_S = 30
 """Time that requests under way get when the server is told to stop."""
@@ -32,8 +25,9 @@ def run_server(settings: Settings) -> None:
     Raises
     ------
     ConfigError
-        The machine has no gunicorn, or the address is not to be had.
+        The machine has no gunicorn, Flask is the old one of label-studio-ml, or the address is not to be had.
     """
+    check_flask(version("flask"))
     if sys.platform == "win32":
         raise ConfigError("the server needs gunicorn, which Windows does not have; use WSL or the container")
     from gunicorn.app.base import BaseApplication  # noqa: PLC0415  it cannot be imported on Windows
@@ -45,6 +39,9 @@ def run_server(settings: Settings) -> None:
         def load_config(self) -> None:
             for name, value in gunicorn_options(settings).items():
                 self.cfg.set(name, value)
+            # newer ones open a socket to be managed by, in one place for all servers of a user; the second complains
+            if "control_socket_disable" in self.cfg.settings:
+                self.cfg.set("control_socket_disable", True)
 
         def load(self) -> Any:
             bound_allocator()
@@ -57,18 +54,19 @@ def run_server(settings: Settings) -> None:
     Server().run()
 
 
-def bound_allocator() -> None:
-    """Have glibc give memory back when an image is done with; other C libraries do so by themselves.
+def check_flask(found: str) -> None:
+    """Refuse the Flask that label-studio-ml 1.0.9 brings along: the routes are written for a newer one.
 
-    By default it keeps a heap for every few threads and, once large blocks have been freed, cuts the next ones from
-    those heaps: after a dozen 12-megapixel images on as many threads the server holds 250 MB that nobody uses.
+    Raises
+    ------
+    ConfigError
+        It is older than 3.
     """
-    libc = ctypes.CDLL(None)
-    if not hasattr(libc, "gnu_get_libc_version"):
-        return
-    for option, value in ((M_ARENA_MAX, 1), (M_MMAP_THRESHOLD, LARGE_BLOCK), (M_TRIM_THRESHOLD, 4 * LARGE_BLOCK)):
-        if not libc.mallopt(option, value):
-            logger.warning("glibc does not take the memory option %d", option)
+    if int(found.partition(".")[0]) < 3:
+        raise ConfigError(
+            f"the server needs Flask 3.0.3, and this environment has the {found} that label-studio-ml pins: start "
+            "prebrush through that tool (label-studio-ml start backend), or install it in an environment without it"
+        )
 
 
 def check_settings(settings: Settings) -> None:
@@ -124,21 +122,3 @@ def announce(worker: Any) -> None:
         f"  Playground, to try methods on a photo:                                   {url}/playground\n"
     )
     sys.stdout.flush()
-
-
-class OneLine(logging.Formatter):
-    """Writes a message as one line: a path or a task's id with a line break in it must not forge another."""
-
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  the name that logging calls
-        """Escape what does not print; a traceback below keeps its lines."""
-        line = super().formatMessage(record)
-        return "".join(character if character.isprintable() else repr(character)[1:-1] for character in line)
-
-
-def configure_logging(settings: Settings) -> None:
-    """Write log lines to stderr, one form for all."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(OneLine("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
-    logging.basicConfig(level=settings.server.log_level.upper(), handlers=[handler], force=True)
-    # the clients below us log addresses, which may carry signatures
-    logging.getLogger("urllib3").setLevel(logging.WARNING)

@@ -14,7 +14,7 @@ from prebrush.evaluation.drawing import draw_row
 from prebrush.evaluation.items import Item
 from prebrush.evaluation.measuring import FIGURES, measure, wanted_segments
 from prebrush.evaluation.trials import SWEEPS, plan_settings, plan_trials, run_trials, sort_by_method
-from prebrush.planning import choose_methods
+from prebrush.recipes import choose_methods
 from prebrush.segmentation import METHODS
 from prebrush.settings import Settings
 from scenes import dark_cells, disc, iou, stripes, two_discs

@@ -1,4 +1,4 @@
-"""k-means against OpenCV's, and its order, seed and few colours."""
+"""k-means against OpenCV's, its order, seed and few colours, the number it chooses, and blur."""
 
 import cv2
 import numpy as np
@@ -6,8 +6,11 @@ import pytest
 from skimage import data
 
 from prebrush import segment
-from prebrush.segmentation.color import COLOR_SPACES
-from scenes import stripes
+from prebrush.segmentation.color import COLOR_SPACES, to_lab
+from prebrush.segmentation.kernels.clustering import color_bins
+from prebrush.segmentation.kernels.components import connected_components
+from prebrush.segmentation.number_of_clusters import MOST_CLUSTERS, distortions
+from scenes import disc, stripes
 
 
 def inertia(points: np.ndarray, owner: np.ndarray) -> float:
@@ -77,3 +80,65 @@ def test_stripes_by_colour() -> None:
     scene = stripes()
     label_map = segment(scene.image, method="kmeans", n_clusters=3).label_map
     assert (label_map == scene.truth).mean() > 0.999
+
+
+def mosaic(n_colors: int, noise: float, seed: int) -> np.ndarray:
+    """Cells of well separated colours, three of each, slightly blurred: uint8 (160, 160, 3)."""
+    rng = np.random.default_rng(seed)
+    colors: list[np.ndarray] = []
+    while len(colors) < n_colors:
+        color = rng.uniform(20, 235, 3)
+        lab = to_lab((np.array([[color, *colors]]) / 255).astype(np.float32))[0]
+        if (np.linalg.norm(lab[1:] - lab[0], axis=1) > 25).all():
+            colors.append(color)
+    sites = rng.uniform(0, 160, (3 * n_colors, 2))
+    rows, cols = np.mgrid[:160, :160]
+    cell = ((rows[..., None] - sites[:, 0]) ** 2 + (cols[..., None] - sites[:, 1]) ** 2).argmin(axis=2)
+    image = cv2.GaussianBlur(np.array(colors)[cell % n_colors], (0, 0), 0.7)
+    return np.clip(image + rng.normal(0, noise, image.shape), 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("noise", [0, 1, 4])
+@pytest.mark.parametrize("n_colors", range(2, 11))
+def test_chooses_as_many_clusters_as_there_are_colours(n_colors: int, noise: float) -> None:
+    label_map = segment(mosaic(n_colors, noise, seed=n_colors), method="kmeans", n_clusters=0).label_map
+    assert label_map.max() == n_colors
+
+
+@pytest.mark.parametrize("spatial_weight", [0, 0.1])
+def test_the_chosen_number_is_used(spatial_weight: float) -> None:
+    scene = stripes()
+    knobs = {"method": "kmeans", "spatial_weight": spatial_weight}
+    chosen, given = (segment(scene.image, n_clusters=count, **knobs).label_map for count in (0, 3))
+    assert np.array_equal(chosen, given)
+
+
+@pytest.mark.parametrize("photo", ["astronaut", "coffee", "rocket"])
+def test_distortions_are_those_of_all_pixels(photo: str) -> None:
+    image = getattr(data, photo)()[::4, ::4]
+    lab = to_lab(image.astype(np.float32) / 255).reshape(-1, 3)
+    colors, weights, _ = color_bins(image)
+    ours = distortions(colors, weights, to_lab(colors[None] / np.float32(255))[0], seed=0)
+    criteria = (cv2.TERM_CRITERIA_MAX_ITER, 30, 0)
+    cv2.setRNGSeed(0)
+    found = [cv2.kmeans(lab, k, None, criteria, 5, cv2.KMEANS_PP_CENTERS)[1].ravel() for k in range(1, 7)]
+    reference = np.array([inertia(lab, owner) for owner in found]) / len(lab)
+    assert ours.shape == (MOST_CLUSTERS,)
+    assert (np.diff(ours) <= 0).all()
+    np.testing.assert_allclose(ours[:6], reference, rtol=0.05)
+
+
+def test_one_cluster_is_the_whole_image() -> None:
+    assert (segment(data.coffee()[::4, ::4], method="kmeans", n_clusters=1).label_map == 1).all()
+
+
+def test_blur_leaves_fewer_specks_and_keeps_small_things() -> None:
+    places = [(row, col) for row in range(20, 400, 40) for col in range(20, 400, 40)]
+    discs = [disc(400, 400, row, col, 7) for row, col in places]  # each a thousandth of the image
+    truth = np.any(discs, axis=0)
+    noise = np.random.default_rng(0).normal(0, 15, (400, 400, 3))
+    image = np.clip(np.where(truth, 150, 60)[..., None] + noise, 0, 255).astype(np.uint8)
+    sharp, smooth = (segment(image, method="kmeans", n_clusters=4, sigma=sigma).label_map for sigma in (0.0, 1.0))
+    assert connected_components(smooth)[1].size < 0.5 * connected_components(sharp)[1].size
+    bright, _ = connected_components((smooth >= 4).astype(np.int32))
+    assert len({int(bright[place]) for place in places} - {0}) == 100

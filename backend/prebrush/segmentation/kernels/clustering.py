@@ -199,6 +199,7 @@ def cluster(
     *,
     restarts: int = RESTARTS,
     rounds: int = ROUNDS,
+    start: npt.NDArray[np.float32] | None = None,
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]:
     """Find the centres of weighted k-means: the best of a few runs from k-means++ starts.
 
@@ -213,6 +214,8 @@ def cluster(
         How many starts are tried.
     rounds : int
         At most so many, from the best start on.
+    start : float32 (count, d) or None
+        One more start that is tried.
 
     Returns
     -------
@@ -224,6 +227,8 @@ def cluster(
     points, weights = as_input(points), as_input(weights)
     draws = np.random.default_rng(seed).random((restarts, count))
     starts = [as_input(_seed_centers(points, weights, count, as_input(row))) for row in draws]
+    if start is not None:
+        starts.append(as_input(start))
     trials = [_improve(points, weights, start, TRIAL_ROUNDS) for start in starts]
     best = min(trials, key=lambda trial: trial[2])
     centers, owner, _ = _improve(points, weights, as_input(best[0]), rounds)

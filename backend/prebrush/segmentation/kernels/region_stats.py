@@ -46,50 +46,72 @@ class RegionSums(NamedTuple):
 
 
 @inlined
-def _distance(one: npt.NDArray[np.uint8], other: npt.NDArray[np.uint8]) -> np.float64:
-    squared = np.float64(0)
+def _distance(colors: npt.NDArray[np.uint8], one: tuple[int, int], other: tuple[int, int]) -> np.float64:
+    """Return the distance of the colours of two pixels."""
+    squared = np.int64(0)
     for part in range(3):
-        gap = np.float64(one[part]) - np.float64(other[part])
+        gap = np.int64(colors[np.uint64(one[0]), np.uint64(one[1]), np.uint64(part)]) - np.int64(
+            colors[np.uint64(other[0]), np.uint64(other[1]), np.uint64(part)]
+        )
         squared += gap * gap
-    distance: np.float64 = np.sqrt(squared)
+    distance: np.float64 = np.sqrt(np.float64(squared))
     return distance
 
 
 @compiled
-def _region_sums(
-    label_map: npt.NDArray[np.int32], colors: npt.NDArray[np.uint8], count: int
-) -> tuple[Sums, Sums, Sums, Sums, Sums, Sums, Sums, Sums]:
+def _inner_sums(label_map: npt.NDArray[np.int32], colors: npt.NDArray[np.uint8], count: int) -> tuple[Sums, Sums, Sums]:
+    """Sum areas, colours and their squares, run by run: within a run nothing is written."""
     height, width = label_map.shape
-    area = np.zeros(count + 1)
-    color = np.zeros((count + 1, 3))
-    squares = np.zeros(count + 1)
-    sides = np.zeros(count + 1)
-    outside = np.zeros((count + 1, 3))
-    across = np.zeros(count + 1)
-    within = np.zeros(count + 1)
-    pairs = np.zeros(count + 1)
+    area, color, squares = np.zeros(count + 1), np.zeros((count + 1, 3)), np.zeros(count + 1)
+    for row in range(height):
+        labels, pixels = label_map[row], colors[row]
+        start = 0
+        while start < width:
+            label = np.uint64(labels[np.uint64(start)])
+            red, green, blue, squared = np.int64(0), np.int64(0), np.int64(0), np.int64(0)
+            col = start
+            while col < width and np.uint64(labels[np.uint64(col)]) == label:
+                at = np.uint64(col)
+                one, two, three = (
+                    np.int64(pixels[at, np.uint64(0)]),
+                    np.int64(pixels[at, np.uint64(1)]),
+                    np.int64(pixels[at, np.uint64(2)]),
+                )
+                red += one
+                green += two
+                blue += three
+                squared += one * one + two * two + three * three
+                col += 1
+            area[label] += col - start
+            color[label, np.uint64(0)] += red
+            color[label, np.uint64(1)] += green
+            color[label, np.uint64(2)] += blue
+            squares[label] += squared
+            start = col
+    return area, color, squares
+
+
+@compiled
+def _pair_sums(
+    label_map: npt.NDArray[np.int32], colors: npt.NDArray[np.uint8], count: int
+) -> tuple[Sums, Sums, Sums, Sums, Sums]:
+    height, width = label_map.shape
+    sides, outside = np.zeros(count + 1), np.zeros((count + 1, 3))
+    across, within, pairs = np.zeros(count + 1), np.zeros(count + 1), np.zeros(count + 1)
     for row in range(height):
         for col in range(width):
-            label = label_map[row, col]
-            area[label] += 1
-            for part in range(3):
-                level = np.float64(colors[row, col, part])
-                color[label, part] += level
-                squares[label] += level * level
+            label = np.uint64(label_map[np.uint64(row), np.uint64(col)])
             for way in range(2):
-                to_row = row + way
-                to_col = col + 1 - way
+                to_row, to_col = row + way, col + 1 - way
                 if to_row >= height or to_col >= width:
                     continue
-                other = label_map[to_row, to_col]
+                other = np.uint64(label_map[np.uint64(to_row), np.uint64(to_col)])
                 # inside, every fourth pair is a good enough sample
-                if other == label and (row + col) % 4:
+                if other == label and (row + col) & 3:
                     continue
-                before_row = max(row - way, 0)
-                before_col = max(col - (1 - way), 0)
-                behind_row = min(to_row + way, height - 1)
-                behind_col = min(to_col + (1 - way), width - 1)
-                distance = _distance(colors[behind_row, behind_col], colors[before_row, before_col])
+                before = (max(row - way, 0), max(col - (1 - way), 0))
+                behind = (min(to_row + way, height - 1), min(to_col + (1 - way), width - 1))
+                distance = _distance(colors, behind, before)
                 if other == label:
                     within[label] += distance
                     pairs[label] += 1
@@ -99,9 +121,9 @@ def _region_sums(
                 across[label] += distance
                 across[other] += distance
                 for part in range(3):
-                    outside[label, part] += colors[behind_row, behind_col, part]
-                    outside[other, part] += colors[before_row, before_col, part]
-    return area, color, squares, sides, outside, across, within, pairs
+                    outside[label, part] += colors[behind[0], behind[1], part]
+                    outside[other, part] += colors[before[0], before[1], part]
+    return sides, outside, across, within, pairs
 
 
 def region_sums(label_map: LabelMap, colors: RGBImage, count: int) -> RegionSums:
@@ -115,7 +137,8 @@ def region_sums(label_map: LabelMap, colors: RGBImage, count: int) -> RegionSums
         In any colour space.
     count : int
     """
-    return RegionSums(*_region_sums(as_input(label_map), as_input(colors), count))
+    arrays = as_input(label_map), as_input(colors)
+    return RegionSums(*_inner_sums(*arrays, count), *_pair_sums(*arrays, count))
 
 
 def warm() -> None:

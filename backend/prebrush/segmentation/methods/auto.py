@@ -101,6 +101,12 @@ def choose(image: RGBImage) -> Choice:
     return Choice("region_merging", region_merging.Params(), reason)
 
 
+def explain(image: RGBImage) -> str:
+    """Tell what is chosen for an image, and why."""
+    choice = choose(image)
+    return f"{choice.method}, because it looks like {choice.reason}"
+
+
 def _as_field(image: RGBImage) -> Choice | None:
     """Take several green pieces, far greener than all else, where that is of one colour and all over the image."""
     seen = see_plants(image)
@@ -256,6 +262,7 @@ METHOD = Method(
     version=3,
     prompts=MARKED.METHOD.prompts,
     class_name="foreground",
+    explain=explain,
     uses=("threshold", "watershed", "region_merging", "ridge", "multi_otsu", "prompt"),
     preparation=Preparation(MARKED.prepare, MARKED.answer, MARKED.Prepared),
 )

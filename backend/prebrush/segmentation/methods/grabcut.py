@@ -22,6 +22,8 @@ SOLVE_PIXELS = 40_000
 """The cut is solved at about this size: colours and shape need no more, and the outline is refined afterwards."""
 SURROUNDINGS = 0.3
 """How far around the boxes the background is learned, as a share of their sides."""
+LOOSENED = 0.04
+"""How much wider boxes are taken than they are drawn, as a share of their sides; the mask is then held to them."""
 LEAST_LINK = 0.05
 """What an outline along a sharp edge costs, as a share of what it costs within one colour."""
 STRONGEST = 6.0
@@ -130,10 +132,11 @@ def segment(image: RGBImage, params: Params, prompt: Prompt) -> LabelMap:
     """
     height, width = image.shape[:2]
     label_map = np.zeros((height, width), np.int32)
-    top, left, bottom, right = _window(prompt, height, width)
+    loose = _loosen(prompt, height, width)
+    top, left, bottom, right = _window(loose, height, width)
     if bottom > top and right > left:
         window = image[top:bottom, left:right]
-        inner = _move(prompt, top, left, bottom, right)
+        inner = _move(loose, top, left, bottom, right)
         size = working_size(bottom - top, right - left, SOLVE_PIXELS)
         small = shrink(window, *size) if size != window.shape[:2] else np.ascontiguousarray(window)
         scene = _draw_scene(small, params, shrink_prompt(inner, (bottom - top, right - left), size), bool(prompt))
@@ -141,6 +144,23 @@ def segment(image: RGBImage, params: Params, prompt: Prompt) -> LabelMap:
         label_map[top:bottom, left:right] = found if small.shape == window.shape else upscale(found, small, window)
     _keep_inside(label_map, prompt)
     return label_map
+
+
+def _loosen(prompt: Prompt, height: int, width: int) -> Prompt:
+    """Widen the boxes a little: in one that fits tightly, the object would lie along what is sure to be background."""
+    boxes = []
+    for top, left, bottom, right in prompt.boxes:
+        down, across = round((bottom - top) * LOOSENED), round((right - left) * LOOSENED)
+        # a side outside the image stays where it is
+        boxes.append(
+            (
+                min(top, max(0, top - down)),
+                min(left, max(0, left - across)),
+                max(bottom, min(height, bottom + down)),
+                max(right, min(width, right + across)),
+            )
+        )
+    return dataclasses.replace(prompt, boxes=tuple(boxes))
 
 
 def _window(prompt: Prompt, height: int, width: int) -> tuple[int, int, int, int]:

@@ -7,9 +7,11 @@ import numpy.typing as npt
 
 from prebrush.datatypes import LabelMap, Prompt, RGBImage
 from prebrush.segmentation.color import COLOR_SPACES
+from prebrush.segmentation.filters import blur
 from prebrush.segmentation.kernels.clustering import assign_pixels, cluster, color_bins, look_up
 from prebrush.segmentation.kernels.components import areas_of, replace_numbers
 from prebrush.segmentation.method import Method, param
+from prebrush.segmentation.number_of_clusters import count_clusters
 
 SAMPLED_PIXELS = 20_000
 """With a spatial weight the centres are found on a grid of about this many pixels."""
@@ -19,10 +21,15 @@ SAMPLED_PIXELS = 20_000
 class Params:
     """Knobs."""
 
-    n_clusters: int = param(4, low=2, high=32, help="How many clusters; fewer are found where there are fewer colours.")
+    n_clusters: int = param(
+        4, low=0, high=32, help="How many clusters, 0 to choose; fewer are found where there are fewer colours."
+    )
     color_space: str = param("lab", choices=tuple(COLOR_SPACES), help="Where distances of colours are measured.")
     spatial_weight: float = param(
         0.0, low=0, high=10, help="Weight of position: at 1 the image's longer side counts as much as black to white."
+    )
+    sigma: float = param(
+        0.0, low=0, high=50, unit="px", help="Blur before; 0 is none, 1 to 2 gives fewer specks in natural scenes."
     )
     seed: int = param(0, low=0, high=2**31 - 1, help="Of the random starts; the same seed gives the same clusters.")
 
@@ -34,11 +41,15 @@ def segment(image: RGBImage, params: Params, prompt: Prompt) -> LabelMap:
     own mean colour), so that the cost hardly depends on the image. With one, they are found on a grid of pixels. Either
     way the best of eight k-means++ starts is taken to the end.
 
+    With ``n_clusters`` 0 the number is chosen by the colours alone, from 2 to 16: it is the one after which a further
+    cluster gains little compared to the one before. 1 makes the whole image one cluster.
+
     Parameters
     ----------
     image : uint8 (H, W, 3)
         RGB, read-only.
     params : Params
+        Useful on photographs: ``n_clusters`` 2 to 6, ``sigma`` 1.
     prompt : Prompt
         Not used.
 
@@ -49,11 +60,12 @@ def segment(image: RGBImage, params: Params, prompt: Prompt) -> LabelMap:
 
     Notes
     -----
-    Cost: linear in pixels, about 20 ms for the first megapixel and 5 ms for each one more. Fails where a thing shares
-    its colours with what is around it.
+    Cost: linear in pixels, about 20 ms for the first megapixel and 5 ms for each one more; choosing the number adds
+    5 to 30 ms, a blur 5 ms a megapixel. Fails where a thing shares its colours with what is around it.
 
     Sources: S. Lloyd, IEEE Trans. Information Theory 28(2), 1982, doi:10.1109/TIT.1982.1056489; D. Arthur,
-    S. Vassilvitskii, SODA 2007 (the starts).
+    S. Vassilvitskii, SODA 2007 (the starts); C. A. Sugar, G. M. James, J. American Statistical Association 98(463),
+    2003, doi:10.1198/016214503000000666 (the number).
 
     Examples
     --------
@@ -64,19 +76,20 @@ def segment(image: RGBImage, params: Params, prompt: Prompt) -> LabelMap:
     [[2, 2, 1, 1], [2, 2, 1, 1]]
     """
     del prompt
+    smooth = blur(image, params.sigma)
+    colors, weights, places = color_bins(smooth)
+    points = COLOR_SPACES[params.color_space](colors[None] / np.float32(255))[0]
+    count = params.n_clusters or count_clusters(colors, weights, points, params.seed)
     if params.spatial_weight:
-        return _by_brightness(_cluster_with_position(image, params), image)
-    colors, weights, places = color_bins(image)
-    _, owner = cluster(
-        COLOR_SPACES[params.color_space](colors[None] / np.float32(255))[0], weights, params.n_clusters, params.seed
-    )
+        return _by_brightness(_cluster_with_position(smooth, params, count), smooth)
+    _, owner = cluster(points, weights, count, params.seed)
     brightness = np.bincount(owner, weights=weights * _luma(colors)) / np.maximum(
         np.bincount(owner, weights=weights), 1
     )
-    return look_up(image, places, _ranks(brightness, np.bincount(owner) > 0)[owner])
+    return look_up(smooth, places, _ranks(brightness, np.bincount(owner) > 0)[owner])
 
 
-def _cluster_with_position(image: RGBImage, params: Params) -> npt.NDArray[np.int32]:
+def _cluster_with_position(image: RGBImage, params: Params, n_clusters: int) -> npt.NDArray[np.int32]:
     height, width = image.shape[:2]
     colors = COLOR_SPACES[params.color_space](image.astype(np.float32) / np.float32(255))
     # 100 is the distance of black and white in each of the colour spaces
@@ -88,7 +101,7 @@ def _cluster_with_position(image: RGBImage, params: Params) -> npt.NDArray[np.in
     rows, cols = rows.ravel(), cols.ravel()
     position = np.stack((rows, cols), axis=1) * per_pixel
     points = np.concatenate((colors[rows, cols], position), axis=1).astype(np.float32)
-    centers, _ = cluster(points, np.ones(len(points), np.float32), params.n_clusters, params.seed)
+    centers, _ = cluster(points, np.ones(len(points), np.float32), n_clusters, params.seed)
     return assign_pixels(colors, centers, per_pixel)
 
 

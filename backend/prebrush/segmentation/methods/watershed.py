@@ -8,13 +8,13 @@ import numpy.typing as npt
 
 from prebrush.datatypes import GrayImage, LabelMap, Mask, Prompt, RGBImage
 from prebrush.segmentation.color import CHANNELS
-from prebrush.segmentation.filters import blur
-from prebrush.segmentation.kernels.basins import merge_basins
 from prebrush.segmentation.kernels.components import areas_of, connected_components
 from prebrush.segmentation.kernels.flooding import flood
 from prebrush.segmentation.markers import OBJECT, draw_markers
 from prebrush.segmentation.method import Method, param
 from prebrush.segmentation.methods.threshold import cut, cut_channel
+from prebrush.segmentation.parting import flood_peaks, part_objects
+from prebrush.segmentation.snapping import GRADIENT_STEPS, color_gradient
 from prebrush.segmentation.thresholds import RULES
 
 EDGE_LEVEL = 0.45
@@ -27,8 +27,6 @@ NESTED_GAIN = 1.4
 """How much clearer the cut between nested objects and all else must be; without such objects it is hardly clearer."""
 NESTED_DISC = 0.3
 """Share of nested objects that the largest disc within each covers, at least: less is relief and print, not objects."""
-GRADIENT_STEPS = 16
-"""Levels of the gradient's relief for each grey level."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +95,12 @@ def segment(image: RGBImage, params: Params, prompt: Prompt) -> LabelMap:
     """
     if prompt:
         markers = draw_markers(prompt, *image.shape[:2])
-        relief = _gradient(image, params.sigma)
+        relief = color_gradient(image, params.sigma)
         flooded = flood(relief, markers, markers >= 0, params.compactness * GRADIENT_STEPS)
         return np.asarray(flooded == OBJECT, np.int32)
     if params.markers == "gradient":
-        relief = _gradient(image, params.sigma)
-        return _flood_peaks(
+        relief = color_gradient(image, params.sigma)
+        return flood_peaks(
             65535 - relief, np.ones(relief.shape, np.bool_), 1.0, params.depth * GRADIENT_STEPS,
             params.compactness * GRADIENT_STEPS,
         )  # fmt: skip
@@ -111,18 +109,7 @@ def segment(image: RGBImage, params: Params, prompt: Prompt) -> LabelMap:
         return np.zeros(image.shape[:2], np.int32)
     if params.local:
         objects = _cut_locally(bright, objects, params.neck)
-    return _part(objects, params.neck, params.compactness)
-
-
-def _gradient(image: RGBImage, sigma: float) -> npt.NDArray[np.uint16]:
-    """Length of the colour gradient in Lab, in `GRADIENT_STEPS` of a grey level."""
-    lab = blur(np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2LAB), np.uint8).astype(np.float32), sigma)
-    squared = np.zeros(image.shape[:2], np.float32)
-    for way in ((1, 0), (0, 1)):
-        # the filter's weights sum to 8: the slope from pixel to pixel
-        slope = cv2.Sobel(lab, cv2.CV_32F, *way, scale=0.125, borderType=cv2.BORDER_REPLICATE)
-        squared += (slope**2).sum(axis=2)
-    return np.asarray(np.sqrt(squared) * GRADIENT_STEPS, np.uint16)
+    return part_objects(objects, params.neck, params.compactness)
 
 
 def _objects(image: RGBImage, params: Params) -> tuple[GrayImage, Mask]:
@@ -152,7 +139,7 @@ def _share_in_discs(objects: Mask) -> float:
 
 def _cut_locally(bright: GrayImage, objects: Mask, neck: float) -> Mask:
     """Cut each object and what is around it at a level of its own."""
-    label_map = _part(objects, neck)
+    label_map = part_objects(objects, neck)
     count = int(label_map.max())
     radius = float(np.sqrt(np.median(areas_of(label_map, count)[1:]) / np.pi))
     distance = cv2.distanceTransform((~objects).astype(np.uint8), cv2.DIST_L2, 5)
@@ -168,33 +155,6 @@ def _means(gray: GrayImage, label_map: LabelMap, count: int) -> npt.NDArray[np.f
     flat = label_map.ravel()
     sums = np.bincount(flat, weights=gray.ravel(), minlength=count + 1)
     return np.asarray(sums / np.maximum(np.bincount(flat, minlength=count + 1), 1), np.float64)
-
-
-def _part(objects: Mask, neck: float, compactness: float = 0.0) -> LabelMap:
-    """Part objects at their necks, by the watershed of the distance to the background."""
-    distance = cv2.distanceTransform(objects.astype(np.uint8), cv2.DIST_L2, 5)
-    # smoothed, because the steps of a rough outline make peaks of their own
-    distance = blur(np.asarray(distance, np.float32), 1.0) * objects
-    scale = 65535 / max(1.0, float(distance.max()))
-    return _flood_peaks((distance * scale).astype(np.uint16), objects, neck, 0.0, compactness * scale)
-
-
-def _flood_peaks(
-    heights: npt.NDArray[np.uint16], mask: Mask, neck: float, depth: float, compactness: float
-) -> LabelMap:
-    """Flood from all peaks downhill, join what is hardly parted, and with a compactness flood again from what is left.
-
-    A level that only seems to be a peak, because the higher pixels touch another part of it, is joined with them.
-    """
-    peaks = (np.asarray(cv2.dilate(heights, np.ones((3, 3), np.uint8))) == heights) & mask
-    markers, origin = connected_components(peaks.astype(np.int32))
-    relief = 65535 - heights
-    label_map, numbers = merge_basins(
-        flood(relief, markers, mask, diagonal=True), heights, origin.size - 1, neck, depth
-    )
-    if compactness > 0:
-        return flood(relief, numbers[markers], mask, compactness, diagonal=True)
-    return label_map
 
 
 METHOD = Method(

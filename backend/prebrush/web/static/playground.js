@@ -86,7 +86,7 @@ async function segment() {
     byId("overlay").src = answer.overlay;
     byId("overlay").alt = `${answer.segments} segments by ${answer.method}`;
     byId("overlay").hidden = false;
-    say(`${answer.segments} segments by ${answer.method} in ${answer.milliseconds} ms (${answer.width} x ${answer.height})`);
+    say(`${answer.segments} segments by ${answer.why} in ${answer.milliseconds} ms (${answer.width} x ${answer.height})`);
   } catch (error) {
     if (error.name !== "AbortError") say(`The server does not answer: ${error.message}`, true);
   }

@@ -1,4 +1,4 @@
-"""Real server processes for the tests: started, waited for, stopped, their output kept in a file."""
+"""Real server processes: started, waited for, stopped, their output kept in a file."""
 
 import os
 import signal
@@ -21,10 +21,13 @@ _STOP_S = 10.0
 Found = TypeVar("Found")
 
 
-def find_free_port() -> int:
-    """Return a port of the loopback address that nobody listens on."""
+def find_free_port(wanted: int = 0) -> int:
+    """Return a port of the loopback address that nobody listens on: the wanted one, if it is free."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        try:
+            probe.bind(("127.0.0.1", wanted))
+        except OSError:
+            probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     return port
 
@@ -87,7 +90,7 @@ def run_server(
     """Run ``command`` in ``folder`` until the block ends; the block starts when ``<url>/health`` answers.
 
     The process sees ``environment`` and, of ours, only what a program needs to run at all: settings of the person who
-    runs the tests must not change their outcome.
+    runs the demo or the tests must not change their outcome.
     """
     inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
     log.parent.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,7 @@ from urllib.request import HTTPCookieProcessor, OpenerDirector, ProxyHandler, Re
 
 from urllib3.filepost import encode_multipart_formdata
 
-from end_to_end.processes import Server, find_free_port, run_server
+from demo.processes import Server, find_free_port, run_server
 
 USERNAME = "annotator@example.com"
 PASSWORD = "correct-horse-battery"
@@ -40,7 +40,7 @@ class StudioRefusedError(Exception):
 
 
 @contextmanager
-def run_studio(home: Path, folder: Path, log: Path) -> Iterator["Studio"]:
+def run_studio(home: Path, folder: Path, log: Path, port: int = 0) -> Iterator["Studio"]:
     """Run Label Studio with an empty database in ``folder``, with one user who is logged in.
 
     Parameters
@@ -51,11 +51,13 @@ def run_studio(home: Path, folder: Path, log: Path) -> Iterator["Studio"]:
         Where the database and the uploads go.
     log : Path
         Where its output goes.
+    port : int
+        Where it listens, if that is free; 0 is any.
     """
     program = home / "bin" / "label-studio"
     if not program.exists():
-        raise FileNotFoundError(f"no Label Studio at {program}; `make e2e` installs it there")
-    port = find_free_port()
+        raise FileNotFoundError(f"no Label Studio at {program}; `make demo` and `make e2e` install it there")
+    port = find_free_port(port)
     command = [str(program), "start", "--no-browser"]
     command += ["--internal-host", "127.0.0.1", "--port", str(port)]
     command += ["--username", USERNAME, "--password", PASSWORD, "--user-token", LEGACY_TOKEN]

@@ -1,18 +1,18 @@
-"""The server under test, as its own process: just what ``prebrush serve`` runs."""
+"""prebrush as a process of its own: just what ``prebrush serve`` runs."""
 
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from end_to_end.processes import Server, find_free_port, run_server
+from demo.processes import Server, find_free_port, run_server
 
 _START_LIMIT_S = 60.0
 """A start with an empty kernel cache compiles first."""
 
 
 @contextmanager
-def run_prebrush(folder: Path, log: Path, settings: Mapping[str, str]) -> Iterator[Server]:
+def run_prebrush(folder: Path, log: Path, settings: Mapping[str, str], port: int = 0) -> Iterator[Server]:
     """Run prebrush with its storage in ``folder``.
 
     Parameters
@@ -23,8 +23,10 @@ def run_prebrush(folder: Path, log: Path, settings: Mapping[str, str]) -> Iterat
         Where its output goes.
     settings : mapping of str to str
         Environment variables, as ``LABEL_STUDIO_URL``.
+    port : int
+        Where it listens, if that is free; 0 is any.
     """
-    port = find_free_port()
+    port = find_free_port(port)
     command = [sys.executable, "-m", "prebrush", "serve", "--host", "127.0.0.1", "--port", str(port)]
     environment = {"PREBRUSH_STORAGE_URL": f"sqlite:///{folder}/prebrush.db", **settings}
     url = f"http://127.0.0.1:{port}"

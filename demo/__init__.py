@@ -1,0 +1,1 @@
+"""``make demo``: a Label Studio of its own, with sample images and a connected prebrush, until Ctrl-C."""
