@@ -8,7 +8,7 @@ import numpy as np
 from prebrush.datatypes import Mask
 from prebrush.segmentation.prompt_image import Prepared, prepare
 from prebrush.segmentation.prompt_regions import choose
-from prebrush.segmentation.prompt_session import Point, Start, follow, mark_clicks, start_from
+from prebrush.segmentation.prompt_session import Point, follow, mark_clicks
 from prebrush.segmentation.prompt_weights import WEIGHTS, Weights
 
 FEW = 6
@@ -57,7 +57,7 @@ class Window(NamedTuple):
 
 def look_closer(
     prepared: Prepared, points: Sequence[Point], weights: Weights = WEIGHTS
-) -> tuple[Start | None, Sequence[Point]]:
+) -> tuple[Mask | None, Sequence[Point]]:
     """Answer the first clicks in windows, if they mean small things.
 
     Parameters
@@ -69,7 +69,7 @@ def look_closer(
 
     Returns
     -------
-    start : Start or None
+    drawn : bool (H', W') or None
         The answer to them; None where all are better answered in the whole image.
     points : sequence of (row, col, positive)
         The clicks that are left.
@@ -94,7 +94,7 @@ def look_closer(
         drawn[window.area] |= found
     for row, col, positive in points[:count]:
         drawn[row, col] = positive
-    return (start_from(prepared, drawn, weights), points[count:]) if drawn.any() else (None, points)
+    return (drawn, points[count:]) if drawn.any() else (None, points)
 
 
 def _answer(prepared: Prepared, window: Window, points: Sequence[Point], weights: Weights) -> Mask | None:

@@ -127,7 +127,10 @@ def _find(prepared: Prepared, prompt: Prompt, points: list[Point], weights: Weig
     # negative clicks before there was an object count after it
     ordered = [points[first], *points[:first], *points[first + 1 :]]
     small = shrink_prompt(Prompt(points=tuple(ordered)), full, kept).points
-    start, left = look_closer(prepared, small, weights)
+    found, left = look_closer(prepared, small, weights)
+    if found is not None and not left:
+        return found
+    start = None if found is None else start_from(prepared, found, weights)
     return follow(prepared, start, mark_clicks(prepared, ordered[len(ordered) - len(left) :]), weights)
 
 
