@@ -6,6 +6,7 @@ Positions are ``(row, col)`` in pixels, sizes ``(height, width)``, colours RGB. 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from operator import index
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -87,6 +88,15 @@ class Prompt:
     label: str = ""
 
     def __post_init__(self) -> None:
+        try:
+            points = tuple((index(row), index(col), bool(positive)) for row, col, positive in self.points)
+            boxes = tuple((index(top), index(left), index(down), index(right)) for top, left, down, right in self.boxes)
+        except (TypeError, ValueError):
+            raise InvalidPrompt(
+                "points must be (row, col, positive) and boxes (top, left, bottom, right), in whole pixels"
+            ) from None
+        object.__setattr__(self, "points", points)
+        object.__setattr__(self, "boxes", boxes)
         for top, left, bottom, right in self.boxes:
             if bottom <= top or right <= left:
                 raise InvalidPrompt(
@@ -94,8 +104,11 @@ class Prompt:
                     "bottom must be over top and right over left"
                 )
         if self.scribble is not None:
-            if self.scribble.dtype != np.int8 or self.scribble.ndim != 2:
-                raise InvalidPrompt(f"scribble must be int8 (H, W), not {self.scribble.dtype} {self.scribble.shape}")
+            if not isinstance(self.scribble, np.ndarray) or self.scribble.dtype != np.int8 or self.scribble.ndim != 2:
+                what = getattr(self.scribble, "dtype", type(self.scribble).__name__)
+                raise InvalidPrompt(f"scribble must be int8 (H, W), not {what} {np.shape(self.scribble)}")
+            if self.scribble.size and (self.scribble.min() < -1 or self.scribble.max() > 1):
+                raise InvalidPrompt("a scribble is 1 on the object, -1 on what is not the object, and 0 elsewhere")
             object.__setattr__(self, "scribble", _freeze(self.scribble))
 
     def __bool__(self) -> bool:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, wait
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -27,7 +27,7 @@ from prebrush.planning import ControlPlan, Plan, build_plan, unusable_plan
 from prebrush.preparer import Preparer
 from prebrush.projects import Projects, ProjectState
 from prebrush.recent import Recent
-from prebrush.regions import build_prediction, build_prompted_prediction, mean_score
+from prebrush.regions import build_prediction, build_prompted_prediction, choose_control, mean_score
 from prebrush.segmenter import Segmenter
 from prebrush.settings import Settings
 from prebrush.storage import ForgivingStorage, Storage, open_storage
@@ -237,10 +237,7 @@ class Predictor:
     ) -> bytes | None:
         task = request.tasks[0]
         target = find_target(context)
-        fitting = [each for each in plan.controls if target.to_name in ("", each.control.to_name)]
-        if not fitting:
-            raise InvalidPrompt(f"the marks are on {target.to_name!r}, and no tag to fill belongs to that image")
-        each = fitting[0]
+        each, label = choose_control(plan.controls, target, task)
         addresses = image_addresses(each.control, task.data)
         index = target.item_index or 0
         if not 0 <= index < len(addresses):
@@ -249,6 +246,7 @@ class Predictor:
         prompt = build_prompt(context, picture.height, picture.width)
         if not prompt:
             return None
+        prompt = replace(prompt, label=label)
         place = index if each.control.is_list else None
         touched = None
         if each.prompts.refine:

@@ -52,8 +52,11 @@ class Preparer:
             with self._changed:
                 picture, recipe = self._waiting.pop()
             try:
-                self._segmenter.prepare(picture, recipe, Urgency.BATCH)
+                # not behind a batch: who clicks meanwhile waits for this
+                self._segmenter.prepare(picture, recipe, Urgency.NOW)
             except PrebrushError as error:
                 logger.info("an image is not prepared for clicks: %s", error)
             except Exception:
                 logger.exception("an image is not prepared for clicks")
+            picture.release()
+            del picture

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from prebrush.datatypes import Label, Mask, Prediction, Prompt, Region, Segments
+from prebrush.datatypes import Label, Mask, Prediction, Prompt, Region, Segments, Task
 from prebrush.errors import InvalidPrompt
+from prebrush.labelstudio.prompts import PromptTarget
 from prebrush.labelstudio.result import fresh_id, stable_id
+from prebrush.labelstudio.task_data import labels_of
 from prebrush.naming import background_label, name_segments
 from prebrush.pictures import Picture
 from prebrush.planning import ControlPlan
@@ -49,6 +51,29 @@ def build_prediction(
     return Prediction(segments.label_map, regions, item_index)
 
 
+def choose_control(controls: Sequence[ControlPlan], target: PromptTarget, task: Task) -> tuple[ControlPlan, str]:
+    """Find the tag that marks fill, and the label that their region gets: theirs, or the only one the tag has.
+
+    Raises
+    ------
+    InvalidPrompt
+        No tag to fill is on the marks' image, or none has their label.
+    """
+    fitting = [each for each in controls if target.to_name in ("", each.control.to_name)]
+    if not fitting:
+        raise InvalidPrompt(f"the marks are on {target.to_name!r}, and no tag to fill belongs to that image")
+    names = [[label.name for label in labels_of(each.control, task.data)] for each in fitting]
+    for each, known in zip(fitting, names, strict=True):
+        if not known or target.label in known:
+            return each, target.label
+    if not target.label or len(names[0]) == 1:
+        return fitting[0], names[0][0]
+    raise InvalidPrompt(
+        f"no tag to fill has the label {target.label!r}: give the tool and the tag the same labels; "
+        f"{fitting[0].control.from_name!r} has {', '.join(names[0])}"
+    )
+
+
 def build_prompted_prediction(
     plan: ControlPlan,
     found: Mask,
@@ -72,7 +97,7 @@ def build_prompted_prediction(
     """
     if not found.any():
         raise InvalidPrompt(
-            f"{plan.marks.method.name} finds nothing for these marks: is there a positive one, or a box?"
+            f"{plan.marks.method.name} finds nothing here; it takes a positive click on the object, or a box around it"
         )
     label = prompt.label or (labels[0].name if labels else "")
     region = Region(segment=1, label=label, score=None, control=plan.control, id=region_id or fresh_id())

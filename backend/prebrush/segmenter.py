@@ -28,7 +28,7 @@ MOST_PREPARED_BYTES = 64_000_000
 
 
 class Segmenter:
-    """Segments pictures for whoever asks, each thing once. Safe to share between threads.
+    """Segments pictures for whoever asks, and keeps what it found. Safe to share between threads.
 
     Parameters
     ----------
@@ -43,8 +43,8 @@ class Segmenter:
         self._storage = storage
         self._cores = Slots(cores)
         self._max_pixels = max_pixels
-        self._prepared: Recent[Arrays] = Recent(PREPARED_BYTES, lambda arrays: sum(array.nbytes for array in arrays))
-        self._locks = [threading.Lock() for _ in range(64)]
+        self._prepared: Recent[Arrays] = Recent(PREPARED_BYTES, _size_of)
+        self._locks = [threading.Lock() for _ in range(1024)]
 
     def compute(self, pixels: RGBImage, recipe: Recipe, urgency: Urgency = Urgency.NOW) -> Segments:
         """Segment an image, waiting for a free core."""
@@ -73,8 +73,9 @@ class Segmenter:
         if not recipe.method.prompts:
             return pick(self.segments(picture, recipe, Urgency.NOW), prompt)
         if recipe.method.preparation is None:
+            pixels = picture.pixels
             with self._cores.take(Urgency.NOW):
-                return segment_marked(picture.pixels, recipe, prompt)
+                return segment_marked(pixels, recipe, prompt)
         prepared = self.prepare(picture, recipe, Urgency.NOW)
         with self._cores.take(Urgency.NOW):
             return recipe.method.segment_prepared(prepared, recipe.params, prompt, (picture.height, picture.width))
@@ -86,22 +87,37 @@ class Segmenter:
         ----------
         mask : bool (H, W)
             The object so far.
+
+        Raises
+        ------
+        InvalidPrompt
+            Nothing is left of it.
         """
         wanted = [point for point in prompt.points if point[2]]
-        painted = prompt.scribble
+        # beside a box, what is painted as ground are the corners that a turned or round shape leaves out
+        painted = None if prompt.boxes else prompt.scribble
         changed = mask.copy()
         if wanted or prompt.boxes or (painted is not None and (painted > 0).any()):
-            changed |= self.marked(picture, recipe, prompt).label_map > 0
+            changed |= self._meant(picture, recipe, prompt)
         for row, col, positive in prompt.points:
             if not positive and changed[row, col]:
                 # the piece that the click would mean by itself, kept off what is wanted
                 piece = Prompt(points=((row, col, True), *((*place[:2], False) for place in wanted)))
-                changed &= self.marked(picture, recipe, piece).label_map == 0
+                changed &= ~self._meant(picture, recipe, piece)
         if painted is not None:
             changed[painted < 0] = False
         for row, col, positive in prompt.points:
             changed[row, col] = positive
+        if not changed.any():
+            raise InvalidPrompt("nothing would be left of the region; delete it in the editor")
         return changed
+
+    def _meant(self, picture: Picture, recipe: Recipe, prompt: Prompt) -> Mask:
+        """Return what marks mean; nothing where they hit nothing."""
+        try:
+            return self.marked(picture, recipe, prompt).label_map > 0
+        except InvalidPrompt:
+            return np.zeros((picture.height, picture.width), np.bool_)
 
     def is_prepared(self, picture: Picture, recipe: Recipe) -> bool:
         """Whether what `prepare` gives is in memory."""
@@ -125,9 +141,10 @@ class Segmenter:
                 found = None if packed is None else self._unpack(packed, preparation.kind)
             if found is None:
                 pixels = picture.pixels
-                with self._cores.take(urgency):
+                with self._cores.take(urgency), recipe.method.contained():
                     found = preparation.prepare(pixels)
-                self._storage.put(key, pack_arrays(found))
+                if _size_of(found) <= MOST_PREPARED_BYTES:
+                    self._storage.put(key, pack_arrays(found))
             self._prepared.put(key, found)
         return found
 
@@ -161,7 +178,7 @@ def segment_marked(pixels: RGBImage, recipe: Recipe, prompt: Prompt) -> Segments
         segments = compute_segments(pixels, replace(recipe, cleanup=UNTOUCHED), prompt)
         if not len(segments):
             raise InvalidPrompt(
-                f"{recipe.method.name} finds nothing for these marks: is there a positive one, or a box?"
+                f"{recipe.method.name} finds nothing here; it takes a positive click on the object, or a box around it"
             )
         return segments
     return pick(compute_segments(pixels, recipe), prompt)
@@ -179,6 +196,10 @@ def pick(segments: Segments, prompt: Prompt) -> Segments:
     if not mask.any():
         raise InvalidPrompt("the marks leave nothing: no segment is under a positive click or mostly inside a box")
     return Segments(mask.astype(np.int32), classes=("foreground",))
+
+
+def _size_of(arrays: Arrays) -> int:
+    return sum(array.nbytes for array in arrays)
 
 
 def _prepared_key(picture: Picture, recipe: Recipe) -> str:

@@ -1,5 +1,6 @@
 """Clicks, boxes and strokes: which method answers, what is prepared when, and regions that are there already."""
 
+import json
 import time
 
 import cv2
@@ -75,9 +76,9 @@ def test_the_choice_is_read_from_extra_parameters_and_checked(client, discs):
 
 def test_marks_that_make_no_sense_get_an_empty_result_and_a_reason(client, discs, caplog):
     assert ask(client, click(40, 40, positive=False)) == []
-    assert "positive one, or a box?" in caplog.text
+    assert "takes a positive click" in caplog.text
     answer = predict(client, [TASK], context={"result": [click(40, 40, positive=False)]}).get_json()
-    assert "positive one, or a box?" in answer["results"][0]["detail"]
+    assert "takes a positive click" in answer["results"][0]["detail"]
 
 
 @pytest.fixture
@@ -116,11 +117,12 @@ def test_opening_a_task_prepares_its_image(client, discs, preparations):
     assert len(preparations) == 1
 
 
-def test_a_batch_and_a_project_that_wants_none_prepare_nothing(client, discs, preparations):
+def test_a_batch_and_a_project_that_wants_none_prepare_nothing(client, discs, preparations, monkeypatch):
+    monkeypatch.setattr("prebrush.preparer.QUIET_S", 0.0)
     predict(client, [TASK, {**TASK, "id": 2}])
     predict(client, [TASK], config=CONFIG.replace('name="mask"', 'name="mask" model_prompt_prepare="false"'))
     predict(client, [TASK], config=CONFIG.replace('name="mask"', 'name="mask" model_prompt_method="grabcut"'))
-    time.sleep(0.3)
+    time.sleep(0.5)
     assert not preparations
 
 
@@ -187,3 +189,54 @@ def test_a_box_touches_a_region_only_if_it_covers_half_of_it(client, discs):
     assert region["id"] == "left"
     (region,) = ask(client, box(45, 45, 112, 152), attributes='model_prompt_refine="true"', task=task)
     assert region["id"] != "left"
+
+
+def test_the_tag_with_the_marks_label_is_filled(client, discs):
+    config = (
+        '<View><Image name="image" value="$image"/>'
+        '<BrushLabels name="mask" toName="image"><Label value="Car"/></BrushLabels>'
+        '<PolygonLabels name="outline" toName="image"><Label value="Tree"/></PolygonLabels></View>'
+    )
+
+    def answer(label):
+        marks = {"result": [click(40, 40, label=label)]}
+        return predict(client, [TASK], config=config, context=marks).get_json()["results"][0]
+
+    (car,), (tree,) = answer("Car")["result"], answer("Tree")["result"]
+    assert (car["from_name"], tree["from_name"]) == ("mask", "outline")
+    assert tree["value"]["polygonlabels"] == ["Tree"]
+    # each tag has but one label, and a tool may call it what it likes
+    assert answer("Thing")["result"][0]["value"]["brushlabels"] == ["Car"]
+
+
+def test_a_label_that_no_tag_has_is_told(client, discs):
+    config = CONFIG.replace("</BrushLabels>", '<Label value="Other"/></BrushLabels>')
+    marks = {"result": [click(40, 40, label="Thing")]}
+    entry = predict(client, [TASK], config=config, context=marks).get_json()["results"][0]
+    assert entry["result"] == []
+    assert "no tag to fill has the label 'Thing'" in entry["detail"]
+    assert "Object, Other" in entry["detail"]
+
+
+def test_a_negative_rectangle_keeps_out(client, discs):
+    out = {**box(10, 10, 70, 70), "is_positive": False}
+    (region,) = ask(client, click(80, 120), out)
+    assert mask_of(region)[80, 120]
+    assert not mask_of(region)[40, 40]
+
+
+def test_a_turned_box_beside_a_region_only_adds(client, discs):
+    half = left_half(discs)
+    turned = box(20, 40, 60, 60)
+    turned["value"]["rotation"] = 20
+    (region,) = ask(client, click(40, 43), turned, attributes='model_prompt_refine="true"', task=drawn(half))
+    assert region["id"] == "left"
+    assert mask_of(region)[half].all()
+
+
+def test_what_is_no_text_in_a_draft_is_passed_over(client, discs):
+    body = b'{"tasks": [{"id": 1, "data": {"image": "/data/upload/discs.png"}, "drafts": [{"result": "\xff"}]}], '
+    config = CONFIG.replace('name="mask"', 'name="mask" model_prompt_refine="true"')
+    rest = json.dumps({"label_config": config, "params": {"context": {"result": [click(40, 40)]}}}).encode()[1:]
+    answer = client.post("/predict", data=body + rest, content_type="application/json")
+    assert len(answer.get_json()["results"][0]["result"]) == 1

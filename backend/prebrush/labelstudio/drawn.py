@@ -86,13 +86,17 @@ def find_touched(
         for each in _newest_results(drafts, annotations)
         if each.id and each.from_name == from_name and each.item_index == item_index and each.type == "brushlabels"
     )
-    for _, each in zip(range(MOST_DECODED), candidates, strict=False):
+    decoded = 0
+    for each in candidates:
         try:
             value = msgspec.json.decode(each.value, type=_Value)
             if value.format != "rle" or prompt.label not in (value.brushlabels or []):
                 continue
+            decoded += 1
+            if decoded > MOST_DECODED:
+                return None
             mask = rle.decode_mask(msgspec.json.decode(value.rle, type=list[int]), *shape)
-        except (msgspec.DecodeError, InvalidBody):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, InvalidBody):
             continue
         if each.id and touches(prompt, mask):
             return Drawn(each.id, mask)
@@ -103,7 +107,7 @@ def _newest_results(drafts: bytes, annotations: bytes) -> Iterator[_Result]:
     for works in (drafts, annotations):
         try:
             found = msgspec.json.decode(works, type=list[_Work])
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             continue
         if found:
             newest = max(found, key=lambda work: work.updated_at or "")
@@ -120,7 +124,8 @@ def touches(prompt: Prompt, mask: Mask) -> bool:
         rows, cols = np.nonzero(near)
         if rows.size and math.sqrt(((rows + top - row) ** 2 + (cols + left - col) ** 2).min()) <= NEAR_PX:
             return True
-    if prompt.scribble is not None and (mask & (prompt.scribble > 0)).any():
+    # beside a box, the scribble is what a turned or round shape leaves out of it
+    if prompt.scribble is not None and not prompt.boxes and (mask & (prompt.scribble != 0)).any():
         return True
     area = max(1, cv2.countNonZero(mask.view(np.uint8)))
     return any(

@@ -52,10 +52,13 @@ class PromptTarget:
         Name of the image tag; empty if the marks do not say.
     item_index : int or None
         Place in the image tag's list (``valueList``); None if it has none.
+    label : str
+        The label chosen while marking; empty if none.
     """
 
     to_name: str = ""
     item_index: int | None = None
+    label: str = ""
 
 
 def find_target(context: Mapping[str, Any]) -> PromptTarget:
@@ -69,7 +72,9 @@ def find_target(context: Mapping[str, Any]) -> PromptTarget:
     marks = _parse_marks(context)
     if not marks:
         return PromptTarget()
-    return PromptTarget(marks[-1].to_name or "", marks[-1].item_index)
+    labels = [_find_label(mark.value) for mark in marks if mark.to_name == marks[-1].to_name]
+    label = next((label for label in reversed(labels) if label), "")
+    return PromptTarget(marks[-1].to_name or "", marks[-1].item_index, label)
 
 
 def build_prompt(context: Mapping[str, Any], height: int, width: int) -> Prompt:
@@ -147,11 +152,11 @@ class _Collected:
                 self.strokes = np.zeros((self.height, self.width), np.int8)
             self.strokes[self._read_stroke(mark, where)] = 1 if positive else -1
         elif "points" in value or "vertices" in value:
-            self._enclose(self._read_corners(value, where), where)
+            self._add_shape(self._read_corners(value, where), where, positive=positive)
         elif "radiusX" in value:
-            self._enclose(self._read_ellipse(value, where), where)
+            self._add_shape(self._read_ellipse(value, where), where, positive=positive)
         elif "height" in value:
-            self._enclose(self._read_rectangle(value, where), where)
+            self._add_shape(self._read_rectangle(value, where), where, positive=positive)
         elif "x" in value:
             x, y = self._to_pixels(value, where)
             row = min(max(math.floor(y), 0), self.height - 1)
@@ -170,6 +175,15 @@ class _Collected:
             if self.strokes is not None:
                 np.copyto(scribble, self.strokes, where=self.strokes != 0)
         return Prompt(points=tuple(self.points), boxes=tuple(self.boxes), scribble=scribble, label=self.label)
+
+    def _add_shape(self, corners: _Points, where: str, *, positive: bool) -> None:
+        """Look for the object in a shape, or, if it is negative, take all in it for not the object."""
+        if positive:
+            self._enclose(corners, where)
+            return
+        if self.strokes is None:
+            self.strokes = np.zeros((self.height, self.width), np.int8)
+        self.strokes[_fill(corners, self.height, self.width)] = -1
 
     def _enclose(self, corners: _Points, where: str) -> None:
         """Add the box around the part of a shape inside the image, and paint both."""

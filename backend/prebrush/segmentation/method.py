@@ -4,7 +4,8 @@ import dataclasses
 import difflib
 import math
 import reprlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar, cast, get_type_hints
 
@@ -91,7 +92,7 @@ def _convert(value: object, kind: type) -> Any:
         return words[value.strip().lower()] if isinstance(value, str) and value.strip().lower() in words else _refuse()
     if kind is str:
         return value.strip() if isinstance(value, str) else _refuse()
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+    if isinstance(value, bool) or not isinstance(value, (int, float, str, np.integer, np.floating)):
         _refuse()
     number = float(cast("float", value))
     if not math.isfinite(number):
@@ -244,13 +245,25 @@ class Method(Generic[P]):
         """
         if self.preparation is None:
             raise SegmentationError(f"{self.name} prepares nothing")
-        label_map = self.preparation.answer(prepared, params, prompt)
+        with self.contained():
+            label_map = np.asarray(self.preparation.answer(prepared, params, prompt))
         if label_map.shape != shape or label_map.dtype != np.int32:
             raise SegmentationError(f"{self.name} returned {label_map.dtype} {label_map.shape} for an image of {shape}")
         if label_map.min(initial=0) < 0 or label_map.max(initial=0) > 1:
             raise SegmentationError(f"{self.name} returned more than one object")
         # one object has no gaps in its numbers: the other checks would cost as much as the answer
         return Segments.trusted(label_map, None, (self.class_name,) * int(label_map.max(initial=0)))
+
+    @contextmanager
+    def contained(self) -> Iterator[None]:
+        """Turn whatever the code of a package raises into a `SegmentationError`; our own methods' errors pass."""
+        try:
+            yield
+        except Exception as error:
+            if not self.package or isinstance(error, SegmentationError):
+                raise
+            what = f"{type(error).__name__}: {error}"
+            raise SegmentationError(f"{self.name} of the package {self.package} failed with {what}") from error
 
     def _checked(self, label_map: LabelMap, shape: tuple[int, int]) -> Segments:
         """Check what the function returned, and name the segments."""
@@ -266,11 +279,8 @@ class Method(Generic[P]):
         """Call the function; what a package brought is trusted with nothing that our own methods are tested for."""
         if not self.package:
             return self.function(image, params, prompt)
-        try:
+        with self.contained():
             label_map = np.asarray(self.function(image, params, prompt))
-        except Exception as error:
-            what = f"{type(error).__name__}: {error}"
-            raise SegmentationError(f"{self.name} of the package {self.package} failed with {what}") from error
         numbers = np.unique(label_map[label_map != 0]) if label_map.dtype == np.int32 else ()
         if not np.array_equal(numbers, np.arange(1, len(numbers) + 1)):
             raise SegmentationError(f"{self.name} must number its segments 1..n without gaps, background 0")

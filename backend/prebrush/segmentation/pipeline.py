@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from prebrush.datatypes import Prompt, RGBImage, Segments
+from prebrush.errors import InvalidPrompt
 from prebrush.segmentation.cleanup import Cleanup, clean
 from prebrush.segmentation.kernels.components import areas_of, replace_numbers
 from prebrush.segmentation.method import Method
@@ -59,9 +60,11 @@ def run(
     ------
     SegmentationError
         The method broke its contract.
+    InvalidPrompt
+        The prompt does not fit the image.
     """
     full = (image.shape[0], image.shape[1])
-    prompt = prompt or Prompt()
+    prompt = _fitted(prompt or Prompt(), *full)
     # what prepares an image for marks works at sizes of its own
     working = full if prompt and method.preparation is not None else working_size(*full, working_pixels)
     small = image
@@ -78,6 +81,26 @@ def run(
         scores = score_segments(segments.label_map, small, len(segments))
         segments = Segments(segments.label_map, scores, segments.classes)
     return segments if working == full else _enlarge(segments, small, image)
+
+
+def _fitted(prompt: Prompt, height: int, width: int) -> Prompt:
+    """Move what lies beyond the border onto it.
+
+    Raises
+    ------
+    InvalidPrompt
+        A box lies wholly outside, or the scribble is of another size.
+    """
+    if prompt.scribble is not None and prompt.scribble.shape != (height, width):
+        raise InvalidPrompt(f"the scribble is {prompt.scribble.shape} for an image of {(height, width)}")
+    boxes = tuple((max(0, box[0]), max(0, box[1]), min(height, box[2]), min(width, box[3])) for box in prompt.boxes)
+    for box, inside in zip(prompt.boxes, boxes, strict=True):
+        if inside[2] <= inside[0] or inside[3] <= inside[1]:
+            raise InvalidPrompt(f"box {box} is outside the image of {(height, width)}")
+    points = tuple(
+        (min(max(0, row), height - 1), min(max(0, col), width - 1), positive) for row, col, positive in prompt.points
+    )
+    return dataclasses.replace(prompt, points=points, boxes=boxes)
 
 
 def _shrink_cleanup(cleanup: Cleanup, factor: float) -> Cleanup:

@@ -73,6 +73,7 @@ def _load(entry: EntryPoint, taken: Mapping[str, Method[Any]], package: str) -> 
     if not named.summary:
         raise ValueError(f"the module {method.function.__module__} has no docstring to describe it")
     named.parse_params({})
+    named.class_name.format(0)
     for name in {knob.name for knob in named.knobs} & {knob.name for knob in knobs_of(Cleanup)}:
         raise ValueError(f"its knob {name} has the name of one of the clean-up")
     for name in set(named.uses) - set(taken):

@@ -38,7 +38,7 @@ def test_the_recorded_key_points(recorded) -> None:
     prompt = build_prompt(context, 400, 600)
     assert prompt.points == ((162, 300, True), (333, 71, False))
     assert (prompt.label, prompt.boxes, prompt.scribble) == ("Object", (), None)
-    assert find_target(context) == PromptTarget("image")
+    assert find_target(context) == PromptTarget("image", None, "Object")
 
 
 def test_the_recorded_rectangle(recorded) -> None:

@@ -5,6 +5,7 @@ import pytest
 
 from prebrush import segment
 from prebrush.datatypes import Prompt
+from prebrush.errors import InvalidPrompt
 from prebrush.segmentation import METHODS
 from prebrush.segmentation.cleanup import Cleanup
 from prebrush.segmentation.pipeline import run
@@ -73,3 +74,32 @@ def test_wanted_classes_only() -> None:
     segments = run(image, method, method.parse_params({}), Cleanup(), classes=("cluster-3",))
     assert segments.classes == ("cluster-3",)
     assert (image[segments.label_map > 0] > 200).all()
+
+
+@pytest.mark.parametrize("method", [name for name, method in METHODS.items() if method.prompts])
+def test_prompts_that_do_not_fit_are_refused_in_words(method: str) -> None:
+    image = np.zeros((20, 30, 3), np.uint8)
+    for wrong in (
+        {"scribble": np.ones((5, 5), np.int8)},
+        {"scribble": np.full((20, 30), 5, np.int8)},
+        {"scribble": np.ones((20, 30))},
+        {"scribble": [[1]]},
+        {"points": ((1.5, 2.5, True),)},
+        {"points": ((1, 2),)},
+        {"points": (1, 2, True)},
+        {"boxes": ((1.2, 2.2, 3.7, 9.9),)},
+        {"boxes": ((50, 50, 60, 60),)},
+    ):
+        with pytest.raises(InvalidPrompt):
+            segment(image, method=method, prompt=Prompt(**wrong))
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
+    prompt = Prompt(points=((np.int64(3), np.int32(4), np.True_),), boxes=((np.int64(-4), 0, 900, np.int64(30)),))
+    assert segment(image, method="grabcut", prompt=prompt).label_map[3, 4] == 1
+    knobs = {"scale": np.float32(300), "min_size": np.int64(3)}
+    assert np.array_equal(
+        segment(image, method="felzenszwalb", **knobs).label_map,
+        segment(image, method="felzenszwalb", scale=300, min_size=3).label_map,
+    )

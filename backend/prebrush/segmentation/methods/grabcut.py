@@ -353,5 +353,5 @@ def _looks(mask: Mask, scene: _Scene, alike: Floats) -> float:
 
 
 METHOD = Method(
-    segment, Params, version=2, prompts=("points", "boxes", "scribble"), class_name="foreground", uses=("threshold",)
+    segment, Params, version=3, prompts=("points", "boxes", "scribble"), class_name="foreground", uses=("threshold",)
 )
