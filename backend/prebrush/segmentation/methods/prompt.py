@@ -125,9 +125,9 @@ def _find(prepared: Prepared, prompt: Prompt, points: list[Point], weights: Weig
         if not boxed.any():
             return follow(prepared, None, [*strokes, *clicks], weights)
         # the cut holds to the negative strokes already; taken away once more they would take what is beside them
-        start = start_from(prepared, boxed, weights)
-        start.marks.extend(stroke for stroke in strokes if not stroke.positive)
-        return follow(prepared, start, [*(stroke for stroke in strokes if stroke.positive), *clicks], weights)
+        cut = start_from(prepared, boxed, weights)
+        cut.marks.extend(stroke for stroke in strokes if not stroke.positive)
+        return follow(prepared, cut, [*(stroke for stroke in strokes if stroke.positive), *clicks], weights)
     first = next((place for place, point in enumerate(points) if point[2]), None)
     if prompt.scribble is not None or first is None:
         return follow(
