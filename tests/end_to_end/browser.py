@@ -2,7 +2,7 @@
 
 import io
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +36,10 @@ _IMAGE = "img[alt=image]"
 """The picture itself: Label Studio gives it the name of its tag in the labeling config."""
 _REGION = ".lsf-outliner-item"
 """A line in the list of regions beside the picture."""
+_CHOSEN = "lsf-label_selected"
+"""The mark of the label that the next region gets."""
+_ACCEPT = "[data-testid=bottombar-accept-suggestions-button]"
+"""Takes all that a smart tool has suggested."""
 
 
 @dataclass(frozen=True)
@@ -94,13 +98,14 @@ class Annotator:
         self.page.get_by_role("button", name="Log In").click()
         self.page.wait_for_url(lambda url: "/login" not in url)
 
-    def open_task(self, project: int, task: int) -> None:
-        """Open a pre-labelled task from the data manager's list; wait until picture, regions and tools are there."""
+    def open_task(self, project: int, task: int, *, empty: bool = False) -> None:
+        """Open a task from the data manager's list; wait for picture, regions (if any) and tools."""
         self.page.goto(f"{self.studio.url}/projects/{project}/data?task={task}")
         self.page.wait_for_selector(f"{_IMAGE}[src]", state="attached")
         self.page.wait_for_function(f"document.querySelector('{_IMAGE}').naturalWidth > 0")
         self.page.wait_for_selector(".konvajs-content canvas")
-        self.page.wait_for_selector(_REGION)
+        if not empty:
+            self.page.wait_for_selector(_REGION)
         self.choose_tool("move-tool")
 
     def choose_tool(self, name: str) -> None:
@@ -116,6 +121,66 @@ class Annotator:
         wait_for(is_down, f"the editor's {name}", _LIMIT_S)
         # off the button, whose hint would lie over the picture
         self.page.mouse.move(0, 0)
+
+    def switch_on_auto_annotation(self) -> None:
+        """Turn on the switch below the picture, so that the toolbar has the smart tools."""
+        # the box itself lies hidden under the drawn switch
+        self.page.locator("[data-testid=bottombar-auto-annotation-toggle]").check(force=True)
+
+    def choose_smart_tool(self, name: str, *, label: int) -> None:
+        """Take a smart tool, ``key-point-tool`` or ``rectangle-tool``, and a label to mark with.
+
+        Parameters
+        ----------
+        name : str
+            The tool in the list that unfolds beside the wand.
+        label : int
+            Place of the label among those below the picture, which are in the order of the labeling config.
+        """
+        tool = self.page.locator(f"button.lsf-tool_smart[aria-label={name}]")
+        self.page.locator(".lsf-tool:has(.lsf-tool__extra)").hover()
+        tool.click()
+        self.page.mouse.move(0, 0)
+        self.choose_label(label)
+        assert "lsf-tool_active" in (tool.get_attribute("class") or ""), f"the smart {name} did not stay chosen"
+
+    def choose_label(self, label: int) -> None:
+        """Press a label unless it is chosen; each mark that is made lets go of it."""
+        button = self.page.locator(".lsf-label").nth(label)
+        if _CHOSEN not in (button.get_attribute("class") or ""):
+            button.click()
+        self.page.locator(f".lsf-label.{_CHOSEN}").wait_for()
+
+    def point(self, row: int, col: int, *, negative: bool = False) -> list[dict[str, Any]]:
+        """Click with the smart key point, a negative one with Alt, and return the regions that come back."""
+
+        def click() -> None:
+            if negative:
+                self.page.keyboard.down("Alt")
+            self.page.mouse.click(*self._page_position(row, col))
+            if negative:
+                self.page.keyboard.up("Alt")
+
+        return self._suggested_after(click)
+
+    def drag_box(self, start: tuple[int, int], end: tuple[int, int]) -> list[dict[str, Any]]:
+        """Draw the smart rectangle from one (row, col) to another and return the regions that come back."""
+        return self._suggested_after(lambda: self.drag(start, end))
+
+    def _suggested_after(self, mark: Callable[[], None]) -> list[dict[str, Any]]:
+        with self.page.expect_response(lambda answer: answer.url.endswith("/interactive-annotating")) as answered:
+            mark()
+        # off the picture, where the pointer would highlight what is under it
+        self.page.mouse.move(0, 0)
+        content = answered.value.json()
+        assert "data" in content, f"the smart tool was answered {answered.value.status}: {str(content)[:500]}"
+        regions: list[dict[str, Any]] = content["data"]["result"]
+        return regions
+
+    def accept_suggestion(self) -> None:
+        """Press the green button below the picture, and see that no suggestion is left."""
+        self.page.click(_ACCEPT)
+        self.page.wait_for_selector(_ACCEPT, state="detached")
 
     def region_count(self) -> int:
         """Count the regions in the list beside the picture."""

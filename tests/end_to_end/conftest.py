@@ -36,6 +36,24 @@ def studio(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         yield studio
 
 
+@pytest.fixture(scope="session")
+def access_token(studio: Studio) -> str:
+    """The personal access token of the first user, who has one at a time."""
+    return studio.create_access_token()
+
+
+@pytest.fixture(scope="module")
+def prebrush(
+    request: pytest.FixtureRequest, studio: Studio, access_token: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """A prebrush that no project is connected to yet."""
+    settings = {"LABEL_STUDIO_URL": studio.url, "LABEL_STUDIO_API_KEY": access_token}
+    log = EVIDENCE / f"prebrush-{request.module.__name__.rpartition('.')[2]}.log"
+    with run_prebrush(tmp_path_factory.mktemp("prebrush"), log, settings) as prebrush:
+        request.config.stash[_servers]["prebrush"] = prebrush
+        yield prebrush
+
+
 # the personal token comes first, on a Label Studio that still has its default settings
 @pytest.fixture(scope="session", params=["personal_access_token", "legacy_token"])
 def connected(
@@ -44,7 +62,7 @@ def connected(
     """A project of sixteen pictures whose predictions were retrieved in one batch."""
     settings = {"LABEL_STUDIO_URL": studio.url}
     if request.param == "personal_access_token":
-        settings["LABEL_STUDIO_API_KEY"] = studio.create_access_token()
+        settings["LABEL_STUDIO_API_KEY"] = request.getfixturevalue("access_token")
     else:
         # with no key of its own, prebrush has the legacy token that Label Studio sends in /setup
         studio.allow_legacy_tokens()

@@ -28,3 +28,8 @@ class Connected:
     def answered_webhooks(self) -> int:
         """Count the events that prebrush took, from its log."""
         return sum(bool(re.search(r"POST /webhook 2\d\d\b", line)) for line in self.prebrush.log_lines())
+
+
+def complaints_of(prebrush: Server) -> list[str]:
+    """Return what the server logged as a warning or worse."""
+    return [line for line in prebrush.log_lines() if re.search("WARNING|ERROR|Traceback", line)]

@@ -32,6 +32,9 @@ DISC = (85, 105)
 """Middle of the scene's disc, (row, col)."""
 _RADIUS = 48
 
+TOUCHING, TOUCHED, ALONE = (120, 110), (120, 190), (120, 300)
+"""Middles of the three discs, (row, col): the first two run into each other, the third stands apart."""
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -72,6 +75,16 @@ def _draw_scene() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
     truth[130:215, 225:255] = True
     truth[190:215, 225:330] = True
     return np.where(truth, 215, 45).astype(np.uint8), truth
+
+
+def draw_discs() -> tuple[Picture, tuple[npt.NDArray[np.bool_], ...]]:
+    """Draw three bright discs on dark ground, all gray, and tell which pixels are the first, second and third one's."""
+    rows, cols = np.mgrid[:240, :360]
+    places = ((TOUCHING, 50), (TOUCHED, 42), (ALONE, 38))
+    first, second, third = ((rows - row) ** 2 + (cols - col) ** 2 < radius**2 for (row, col), radius in places)
+    bright = first | second | third
+    content = _save(Image.fromarray(np.where(bright, 215, 45).astype(np.uint8)), "PNG")
+    return Picture("discs.png", content, bright), (first, second & ~first, third)
 
 
 def _turned_jpeg(gray: npt.NDArray[np.uint8]) -> bytes:

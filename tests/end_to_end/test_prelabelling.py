@@ -1,36 +1,17 @@
 """From images to saved masks: a person's way through Label Studio, with a real browser."""
 
 import re
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
-from label_studio_sdk.converter.brush import decode_rle
 
 from demo.processes import wait_for
 from end_to_end.browser import Annotator
-from end_to_end.connected import Connected
+from end_to_end.connected import Connected, complaints_of
+from end_to_end.masks import decode_masks, overlap
 from end_to_end.pictures import DISC
 
 WITH_TRUTH = ("scene.png", "turned.jpg", "transparent.png", "sixteen_bit.png", "cmyk.jpg")
-
-
-def overlap(one: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_]) -> float:
-    """Return intersection over union."""
-    return float((one & other).sum() / max(1, (one | other).sum()))
-
-
-def decode_masks(result: list[dict[str, Any]]) -> npt.NDArray[np.bool_]:
-    """Join the masks of a result, read by Label Studio's own code."""
-    masks = []
-    for region in result:
-        assert region["type"] == "brushlabels"
-        height, width = region["original_height"], region["original_width"]
-        channels = np.asarray(decode_rle(region["value"]["rle"])).reshape(height, width, 4)
-        masks.append(channels[..., 3] > 127)
-    joined: npt.NDArray[np.bool_] = np.any(masks, axis=0)
-    return joined
 
 
 def test_every_task_has_one_prediction(connected: Connected) -> None:
@@ -120,5 +101,4 @@ def test_corrected_prediction_is_saved(connected: Connected, annotator: Annotato
 
 
 def test_server_complained_about_nothing(connected: Connected) -> None:
-    complaints = [line for line in connected.prebrush.log_lines() if re.search("WARNING|ERROR|Traceback", line)]
-    assert complaints == []
+    assert complaints_of(connected.prebrush) == []

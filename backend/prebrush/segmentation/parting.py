@@ -25,12 +25,14 @@ def part_objects(objects: Mask, neck: float, compactness: float = 0.0) -> LabelM
     Returns
     -------
     int32 (H, W)
-        1..n objects, 0 background.
+        1..n objects, 0 background. What fills the image is one object.
 
     Notes
     -----
     Source: S. Beucher, C. Lantuejoul, Int. Workshop on Image Processing, 1979.
     """
+    if objects.all():
+        return np.ones(objects.shape, np.int32)  # nothing around it that a distance could be measured from
     distance = cv2.distanceTransform(objects.astype(np.uint8), cv2.DIST_L2, 5)
     # smoothed, because the steps of a rough outline make peaks of their own
     distance = blur(np.asarray(distance, np.float32), 1.0) * objects
@@ -75,16 +77,46 @@ def part_segments(label_map: LabelMap, neck: float) -> tuple[LabelMap, npt.NDArr
     foreground = label_map > 0
     # a segment ends where the next one begins: its border pixels are no inside, of neither
     inner = foreground.copy()
-    for near, far in ((np.s_[:, :-1], np.s_[:, 1:]), (np.s_[:-1], np.s_[1:])):
+    upper, lower, left, right, whole = np.s_[:-1], np.s_[1:], np.s_[:-1], np.s_[1:], np.s_[:]
+    for near, far in (
+        ((whole, left), (whole, right)), ((upper, whole), (lower, whole)),
+        ((upper, left), (lower, right)), ((upper, right), (lower, left)),
+    ):  # fmt: skip
         differs = (label_map[near] != label_map[far]) & foreground[near] & foreground[far]
         inner[near] &= ~differs
         inner[far] &= ~differs
     parted = part_objects(inner, neck)
-    # the border pixels, and what is all border, follow; water that passed between segments is told apart by the pair
-    parted = flood(np.zeros(label_map.shape, np.uint16), parted, foreground, diagonal=True)
-    pairs = label_map.astype(np.int64) * (int(parted.max(initial=0)) + 1) + parted
-    values, numbers = np.unique(pairs[foreground], return_inverse=True)
+    owner = np.zeros(int(parted.max(initial=0)) + 1, np.int64)
+    owner[parted[inner]] = label_map[inner]
+    parted = _spread(parted, label_map)
+    # what is cut off from the inside goes to the first part of its segment, and a segment that is all border is one
+    parts_of, first = np.unique(owner[1:], return_index=True)
+    first_part = np.zeros(int(label_map.max(initial=0)) + 1, np.int64)
+    first_part[parts_of] = first + 1
+    alone = foreground & (parted == 0)
+    numbers = parted.astype(np.int64)
+    numbers[alone] = first_part[label_map[alone]]
+    pairs = label_map.astype(np.int64) * owner.size + numbers
+    values, order = np.unique(pairs[foreground], return_inverse=True)
     parts = np.zeros(label_map.shape, np.int32)
-    parts[foreground] = numbers + 1
-    origin = np.concatenate(([0], values // (int(parted.max(initial=0)) + 1)))
-    return parts, origin.astype(np.int32)
+    parts[foreground] = order + 1
+    return parts, np.concatenate(([0], values // owner.size)).astype(np.int32)
+
+
+def _spread(parted: LabelMap, label_map: LabelMap) -> LabelMap:
+    """Give pixels without a part that of the nearest pixel with one, along a way within their segment."""
+    width = label_map.shape[1] + 2
+    labels = np.pad(label_map, 1).ravel()
+    parts = np.pad(parted, 1).ravel()
+    left = ((labels > 0) & (parts == 0)).reshape(-1, width)
+    beside = np.asarray(cv2.dilate(left.astype(np.uint8), np.ones((3, 3), np.uint8))).ravel() > 0
+    front = np.flatnonzero(beside & (parts > 0))
+    while front.size:
+        reached = []
+        for step in (-1, 1, -width, width, -width - 1, -width + 1, width - 1, width + 1):
+            to = front + step
+            new = (parts[to] == 0) & (labels[to] == labels[front])
+            parts[to[new]] = parts[front[new]]
+            reached.append(to[new])
+        front = np.concatenate(reached)
+    return parts.reshape(-1, width)[1:-1, 1:-1]

@@ -30,7 +30,7 @@ class Start(NamedTuple):
     Attributes
     ----------
     marks : list of Mark
-        The innermost places of it, as if they had been clicked.
+        The innermost places of it, as if they had been clicked, and marks that it holds to already.
     outline : Outline
         At the size at which clicks are answered.
     drawn : bool (H', W')

@@ -37,6 +37,52 @@ def test_segments_that_touch_each_other_stay_apart() -> None:
     assert numbers.tolist() == list(range(len(origin)))
 
 
+def cells(seed: int) -> np.ndarray:
+    """Voronoi cells of 40 places, which are convex."""
+    rows, cols = np.mgrid[:200, :240]
+    places = np.random.default_rng(seed).random((40, 2)) * (200, 240)
+    return ((rows[..., None] - places[:, 0]) ** 2 + (cols[..., None] - places[:, 1]) ** 2).argmin(axis=2) + 1
+
+
+def touching(kind: str) -> np.ndarray:
+    rows, cols = np.mgrid[:60, :60]
+    label_map = np.ones((60, 60), np.int32)
+    if kind == "disc in a frame":
+        label_map[disc(60, 60, 30, 30, 17)] = 2
+    elif kind == "two triangles":
+        label_map[rows > cols] = 2
+    elif kind == "strip between rectangles":
+        label_map[:, 29:31] = 2
+        label_map[:, 31:] = 3
+    elif kind == "corner to corner":
+        label_map[:] = 0
+        label_map[5:30, 5:30], label_map[30:50, 30:50] = 1, 2
+    return label_map
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("neck", [0.1, 0.3])
+def test_convex_cells_stay_whole(seed: int, neck: float) -> None:
+    label_map = cells(seed).astype(np.int32)
+    parts, origin = part_segments(label_map, neck)
+    assert np.array_equal(origin[parts], label_map)
+    assert len(origin) == len(np.unique(label_map)) + 1
+
+
+@pytest.mark.parametrize("kind", ["disc in a frame", "two triangles", "strip between rectangles", "corner to corner"])
+def test_segments_that_touch_keep_their_border_pixels(kind: str) -> None:
+    label_map = touching(kind)
+    parts, _ = part_segments(label_map, 0.3)
+    assert np.array_equal(parts, label_map)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 7), (30, 40)])
+def test_a_segment_that_fills_the_image_stays_whole(shape: tuple[int, int]) -> None:
+    parts, origin = part_segments(np.ones(shape, np.int32), 0.5)
+    assert np.array_equal(parts, np.ones(shape, np.int32))
+    assert origin.tolist() == [0, 1]
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_any_label_map_is_covered_by_its_parts(seed: int) -> None:
     rng = np.random.default_rng(seed)

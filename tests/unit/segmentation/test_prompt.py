@@ -1,6 +1,7 @@
 """Clicks, strokes and boxes: what is marked is always in or out, the rest stays, and a click gives a whole object."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from scipy.sparse.csgraph import connected_components, dijkstra, maximum_flow
 
 from prebrush.datatypes import Prompt
 from prebrush.evaluation.clicks import click_ious
+from prebrush.labelstudio.prompts import build_prompt
 from prebrush.segmentation import METHODS
 from prebrush.segmentation.kernels.region_graph import replay
 from prebrush.segmentation.kernels.region_paths import connected, distances, joining_heights, list_neighbours
@@ -213,12 +215,65 @@ def test_a_click_after_a_box_leaves_the_rest_of_the_object(prepared: Prepared) -
     assert iou(after, truth) > 0.9
 
 
+@pytest.mark.parametrize("place", [(45, 84), (30, 70), (90, 14)])
+def test_a_negative_click_in_a_loose_box_keeps_most_of_the_object(place: tuple[int, int]) -> None:
+    image, truth = scene()
+    # something else of the object's colour beside it, in the box
+    image[place[0] - 5 : place[0] + 6, place[1] - 5 : place[1] + 6] = (180, 70, 60)
+    mask = find_object(prepare(image), Prompt(boxes=((18, 5, 102, 92),), points=((*place, False),)))
+    assert not mask[place]
+    assert iou(mask, truth) > 0.9
+
+
+def bar_scene() -> tuple[np.ndarray, np.ndarray]:
+    """A slanted bar in two colours, on noisy ground; beside it, within its box, two things of the same colours."""
+    rng = np.random.default_rng(1)
+    rows, cols = np.mgrid[:120, :160]
+    along, across = (cols - 80) * 0.8 + (rows - 60) * 0.6, (rows - 60) * 0.8 - (cols - 80) * 0.6
+    bar = (abs(along) < 55) & (abs(across) < 14)
+    image = np.full((120, 160, 3), (60, 110, 60), np.uint8)
+    image[bar] = (190, 60, 50)
+    image[bar & (along > 0)] = (60, 70, 180)
+    image[28:44, 104:122] = (190, 60, 50)
+    image[78:94, 40:56] = (60, 70, 180)
+    return np.clip(image + rng.normal(0, 6, image.shape), 0, 255).astype(np.uint8), bar
+
+
+@pytest.mark.parametrize("kind", ["rectangle", "ellipse", "polygon"])
+@pytest.mark.parametrize("clicked", [False, True])
+def test_shapes_that_do_not_fill_their_box_give_the_object(kind: str, clicked: bool) -> None:
+    image, truth = bar_scene()
+    middle, slant = np.array([80.0, 60.0]), np.array([[0.8, 0.6], [-0.6, 0.8]])
+    corners = middle + np.array([(-59, -18), (59, -18), (59, 18), (-59, 18)]) @ slant
+    percent = np.array([100 / 160, 100 / 120])
+    angle = float(np.degrees(np.arctan2(0.6, 0.8)))
+    x, y = (corners[0] * percent).tolist()
+    values = {
+        "rectangle": {"x": x, "y": y, "width": 118 / 1.6, "height": 36 / 1.2, "rotation": angle},
+        "ellipse": {"x": 50, "y": 50, "radiusX": 68 / 1.6, "radiusY": 26 / 1.2, "rotation": angle},
+        "polygon": {"points": (corners * percent).tolist()},
+    }
+    prompt = build_prompt({"result": [{"value": values[kind]}]}, 120, 160)
+    assert prompt.scribble is not None
+    outside = (88, 80)
+    if clicked:
+        prompt = replace(prompt, points=((*outside, False),))
+    mask = find_object(prepare(image), prompt)
+    assert iou(mask, truth) > 0.85
+    assert not mask[prompt.scribble < 0].any()
+
+
 def test_boxes_are_answered_as_by_grabcut() -> None:
-    image, _ = scene()
-    prompt = Prompt(boxes=((25, 10, 95, 80),))
     grabcut = METHODS["grabcut"]
-    expected = grabcut.segment(image, grabcut.params_class(), prompt).label_map
-    assert np.array_equal(segment(image, Params(), prompt), expected)
+    strokes = np.zeros((120, 160), np.int8)
+    strokes[25:95, 10:80] = disc(120, 160, 60, 45, 30)[25:95, 10:80].astype(np.int8) - 1
+    # an outline that cuts through the object takes no more of it than it says
+    through = np.zeros((120, 160), np.int8)
+    through[25:95, 10:80] = disc(120, 160, 66, 45, 24)[25:95, 10:80].astype(np.int8) - 1
+    for scribble in (None, strokes, through):
+        prompt = Prompt(boxes=((25, 10, 95, 80),), scribble=scribble)
+        expected = grabcut.segment(scene()[0], grabcut.params_class(), prompt).label_map
+        assert np.array_equal(segment(scene()[0], Params(), prompt), expected)
 
 
 @pytest.mark.parametrize("box", [(-30, -30, -2, -2), (500, 500, 600, 600), (-20, -20, 4, 4), (118, 3, 119, 4)])

@@ -11,7 +11,6 @@ from prebrush.segmentation.methods import grabcut
 from prebrush.segmentation.prompt_closeup import look_closer
 from prebrush.segmentation.prompt_image import Prepared, prepare
 from prebrush.segmentation.prompt_outline import enlarge_mask
-from prebrush.segmentation.prompt_regions import Mark
 from prebrush.segmentation.prompt_session import Point, follow, mark_clicks, mark_strokes, start_from
 from prebrush.segmentation.prompt_weights import WEIGHTS, Weights
 from prebrush.segmentation.scaling import shrink_prompt
@@ -30,7 +29,7 @@ def segment(image: RGBImage, params: Params, prompt: Prompt) -> LabelMap:
     Colours, textures, distances and contours are weighed for each of some hundred superpixels; a graph cut at several
     sizes gives the candidates, and pixels along the outline of the best one are cut anew. Small things are answered in
     a window around them that is prepared at a larger scale, and small errors by pixels in place of superpixels. A box
-    is cut out by `grabcut`, and clicks go on from there.
+    is cut out by `grabcut`, which holds to the negative strokes in it, and clicks go on from there.
 
     Parameters
     ----------
@@ -118,12 +117,22 @@ def _find(prepared: Prepared, prompt: Prompt, points: list[Point], weights: Weig
     full = (int(prepared.shape[0]), int(prepared.shape[1]))
     kept = (prepared.image.shape[0], prepared.image.shape[1])
     if prompt.boxes:
-        boxed = cut_boxes(prepared, shrink_prompt(Prompt(boxes=prompt.boxes), full, kept))
-        start = start_from(prepared, boxed, weights) if boxed.any() else None
-        return follow(prepared, start, _mark_all(prepared, prompt, points), weights)
+        # strokes outside the boxes would only make the part larger that is cut
+        against = None if prompt.scribble is None else np.minimum(prompt.scribble, 0) * _inside_of(prompt, *full)
+        boxed = cut_boxes(prepared, shrink_prompt(Prompt(boxes=prompt.boxes, scribble=against), full, kept))
+        strokes = list(mark_strokes(prepared, prompt.scribble))
+        clicks = mark_clicks(prepared, points)
+        if not boxed.any():
+            return follow(prepared, None, [*strokes, *clicks], weights)
+        # the cut holds to the negative strokes already; taken away once more they would take what is beside them
+        cut = start_from(prepared, boxed, weights)
+        cut.marks.extend(stroke for stroke in strokes if not stroke.positive)
+        return follow(prepared, cut, [*(stroke for stroke in strokes if stroke.positive), *clicks], weights)
     first = next((place for place, point in enumerate(points) if point[2]), None)
     if prompt.scribble is not None or first is None:
-        return follow(prepared, None, _mark_all(prepared, prompt, points), weights)
+        return follow(
+            prepared, None, [*mark_strokes(prepared, prompt.scribble), *mark_clicks(prepared, points)], weights
+        )
     # negative clicks before there was an object count after it
     ordered = [points[first], *points[:first], *points[first + 1 :]]
     small = shrink_prompt(Prompt(points=tuple(ordered)), full, kept).points
@@ -134,15 +143,14 @@ def _find(prepared: Prepared, prompt: Prompt, points: list[Point], weights: Weig
     return follow(prepared, start, mark_clicks(prepared, ordered[len(ordered) - len(left) :]), weights)
 
 
-def _mark_all(prepared: Prepared, prompt: Prompt, points: list[Point]) -> list[Mark]:
-    return [*mark_strokes(prepared, prompt.scribble), *mark_clicks(prepared, points)]
-
-
 def cut_boxes(prepared: Prepared, prompt: Prompt) -> Mask:
-    """Cut out what is in the boxes with `grabcut`, bool (H', W'); all of them where it finds nothing."""
+    """Cut out what is in the boxes with `grabcut`, bool (H', W'); all but the strokes where it finds nothing."""
     height, width = prepared.image.shape[:2]
-    drawn = grabcut.segment(prepared.image, grabcut.Params(), prompt) > 0
-    return np.asarray(drawn) if drawn.any() else _inside_of(prompt, height, width)
+    drawn = np.asarray(grabcut.segment(prepared.image, grabcut.Params(), prompt) > 0)
+    if drawn.any():
+        return drawn
+    inside = _inside_of(prompt, height, width)
+    return inside if prompt.scribble is None else inside & (prompt.scribble >= 0)
 
 
 def _inside_of(prompt: Prompt, height: int, width: int) -> Mask:
