@@ -38,7 +38,6 @@ def rows() -> Iterator[Row]:
             ours=lambda: [ours(image) for image in images],
             reference=lambda: [reference(image) for image in images],
             check=lambda found, expected: not_lower(found, expected, [truths for _, truths in scenes]),
-            least_ratio=12,
             rounds=3,
         )
 

@@ -8,7 +8,7 @@ from prebrush.segmentation.kernels import warm_all
 from prebrush.segmentation.kernels.boundaries import _majority, _upscale, majority, upscale
 from prebrush.segmentation.kernels.clustering import _color_bins, _improve, _seed_centers, cluster, color_bins
 from prebrush.segmentation.kernels.components import areas_of, connected_components, replace_numbers
-from prebrush.segmentation.kernels.graph_merging import _merge, _sorted_edges, merge_along_edges
+from prebrush.segmentation.kernels.graph_merging import _merge, _sort_edges, merge_along_edges
 from prebrush.segmentation.kernels.histogram import _count
 from prebrush.segmentation.kernels.region_stats import _inner_sums, _pair_sums, region_sums
 from prebrush.segmentation.kernels.runs import _link_runs, fill_holes
@@ -205,6 +205,6 @@ def test_one_compiled_version_serves_read_only_and_writable_arrays() -> None:
         upscale(label_map, image, image)
         merge_along_edges(smooth, 1.0, 1)
         cluster(*color_bins(image)[:2], 2, 0)
-    kernels = (_link_runs, _inner_sums, _pair_sums, _majority, _upscale, _sorted_edges, _merge, _color_bins,
+    kernels = (_link_runs, _inner_sums, _pair_sums, _majority, _upscale, _sort_edges, _merge, _color_bins,
                _seed_centers, _improve, _count)  # fmt: skip
     assert {kernel.__name__: len(kernel.signatures) for kernel in kernels} == {k.__name__: 1 for k in kernels}

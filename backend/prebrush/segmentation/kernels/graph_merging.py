@@ -41,13 +41,12 @@ def _squared(one: npt.NDArray[np.float32], at: np.uint64, other: npt.NDArray[np.
 
 
 @compiled
-def _edge_keys(image: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]]:
-    """Return each edge's key (H * W * 4), which orders as its squared distance does, and how often each digit occurs.
+def _edge_keys(image: npt.NDArray[np.float32], keys: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
+    """Write each edge's key (H * W, 4), which orders as its squared distance does; return how often each digit occurs.
 
     The four edges of a pixel are those to the right, down-left, down and down-right.
     """
     height, width, _ = image.shape
-    keys = np.empty((height * width, 4), np.uint32)
     counts = np.zeros((2, DIGITS), np.uint32)
     squared = np.empty((width, 4), np.float32)
     bits = squared.view(np.int32)  # bits of a positive float order as the float does
@@ -69,23 +68,26 @@ def _edge_keys(image: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.uint32], 
                     counts[np.uint64(0), np.uint64(key & np.uint32(DIGITS - 1))] += np.uint32(1)
                     counts[np.uint64(1), np.uint64(key >> np.uint32(DIGIT_BITS))] += np.uint32(1)
                 keys[np.uint64(row * width + col), np.uint64(way)] = key
-    return keys.ravel(), counts
+    return counts
 
 
 @compiled
-def _sorted_edges(image: npt.NDArray[np.float32]) -> npt.NDArray[np.uint64]:
+def _sort_edges(
+    keys: npt.NDArray[np.uint32],
+    counts: npt.NDArray[np.uint32],
+    once: npt.NDArray[np.uint64],
+    edges: npt.NDArray[np.uint64],
+) -> int:
     """Sort the edges between 8-neighbours by colour distance; those of one distance stay in scan order.
 
     A radix sort in two passes, the lower digit first. An edge is one number: its key in the upper half, and
-    ``4 * pixel + direction`` in the lower.
+    ``4 * pixel + direction`` in the lower. Returns how many there are.
     """
-    keys, counts = _edge_keys(image)
-    n_edges = counts[0].sum()
+    n_edges = int(counts[0].sum())
     place = np.empty(DIGITS, np.uint32)
     place[0] = 0
     for digit in range(DIGITS - 1):
         place[digit + 1] = place[digit] + counts[0, digit]
-    once = np.empty(n_edges, np.uint64)
     for edge in range(keys.size):
         key = keys[np.uint64(edge)]
         if key != np.uint32(NO_EDGE):
@@ -95,29 +97,44 @@ def _sorted_edges(image: npt.NDArray[np.float32]) -> npt.NDArray[np.uint64]:
     place[0] = 0
     for digit in range(DIGITS - 1):
         place[digit + 1] = place[digit] + counts[1, digit]
-    edges = np.empty(n_edges, np.uint64)
     for at in range(n_edges):
         keyed = once[np.uint64(at)]
         upper = keyed >> np.uint64(32 + DIGIT_BITS)
         edges[np.uint64(place[upper])] = keyed
         place[upper] += np.uint32(1)
-    return edges
+    return n_edges
+
+
+def _sorted_edges(image: npt.NDArray[np.float32]) -> npt.NDArray[np.uint64]:
+    """Return the edges of an image, sorted.
+
+    The large arrays are made here: NumPy asks for huge pages, numba does not, and what is written all over an array of
+    32 MB takes a third longer on small ones.
+    """
+    n_pixels = image.shape[0] * image.shape[1]
+    keys = np.empty((n_pixels, 4), np.uint32)
+    counts = _edge_keys(image, keys)
+    once, edges = np.empty(4 * n_pixels, np.uint64), np.empty(4 * n_pixels, np.uint64)
+    return edges[: _sort_edges(keys.reshape(-1), counts, once, edges)]
 
 
 @compiled
 def _merge(
     edges: npt.NDArray[np.uint64],
+    nodes: npt.NDArray[np.uint32],
     width: int,
-    n_pixels: int,
     scale: float,
     min_size: int,
 ) -> npt.NDArray[np.uint32]:
-    """Merge along the edges, then away what is too small; return each pixel's parent. Overwrites the edges."""
+    """Merge along the edges, then away what is too small; return each pixel's parent. Overwrites edges and nodes."""
     offsets = np.array((1, width - 1, width, width + 1)).astype(np.uint32)
-    parent = np.arange(n_pixels).astype(np.uint32)
-    size = np.ones(n_pixels, np.int32)
-    # the most that an edge may cost to be merged along: inner difference plus scale / size
-    bound = np.full(n_pixels, np.float32(scale), np.float32)
+    # of bound, the most that an edge may cost to be merged along: inner difference plus scale / size
+    parent: npt.NDArray[np.uint32] = nodes[0]
+    size, bound = nodes[1].view(np.int32), nodes[2].view(np.float32)
+    for pixel_at in range(parent.size):
+        parent[np.uint64(pixel_at)] = pixel_at
+        size[np.uint64(pixel_at)] = 1
+        bound[np.uint64(pixel_at)] = scale
     left_over = 0
     for place in range(edges.size):
         edge = edges[np.uint64(place)]
@@ -197,7 +214,8 @@ def merge_at_scales(image: npt.NDArray[np.float32], scales: Sequence[float], min
     label_maps: list[LabelMap] = []
     for number, scale in enumerate(scales, start=1):
         own = edges if number == len(scales) else edges.copy()
-        parent = _merge(own, width, height * width, scale, min_size)
+        nodes = np.empty((3, height * width), np.uint32)
+        parent = _merge(own, nodes, width, scale, min_size)
         label_maps.append(_number(parent).reshape(height, width))
     return label_maps
 
