@@ -75,6 +75,14 @@ def test_boxes_near_and_beyond_the_border(box: tuple[int, int, int, int]) -> Non
     assert not found[:, : max(box[1], 0)].any()
 
 
+@pytest.mark.parametrize("box", [(0, 0, 1, 1), (45, 60, 46, 61), (89, 119, 95, 125), (10, 10, 12, 30)])
+def test_thin_boxes_give_something_in_them(box: tuple[int, int, int, int]) -> None:
+    found = find(disc_scene()[0], Prompt(boxes=(box,)))
+    assert found[max(box[0], 0) : box[2], max(box[1], 0) : box[3]].any()
+    place = (min(box[0], 89), min(box[1], 119))
+    assert not find(disc_scene()[0], Prompt(boxes=(box,), points=((*place, False),)))[place]
+
+
 def test_flat_images_hold_only_what_is_marked() -> None:
     image = np.full((50, 60, 3), 77, np.uint8)
     assert not find(image, Prompt(boxes=((10, 10, 40, 40),))).any()

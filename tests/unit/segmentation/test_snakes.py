@@ -82,6 +82,17 @@ def test_geodesic_from_a_box_and_from_a_click() -> None:
     assert not segment(image, method="geodesic_contour", prompt=Prompt(points=((35, 85, False),))).label_map.any()
 
 
+@pytest.mark.parametrize("box", [(0, 0, 120, 160), (-9, -9, 500, 500)])
+def test_geodesic_from_a_box_around_the_whole_image(box: tuple[int, int, int, int]) -> None:
+    truth = disc(120, 160, 60, 80, 35)
+    noise = np.random.default_rng(0).normal(0, 6, truth.shape)
+    image = (np.where(truth, 170, 80) + noise).clip(0, 255).astype(np.uint8)
+    assert iou(segment(image, method="geodesic_contour", prompt=Prompt(boxes=(box,))).label_map > 0, truth) > 0.95
+    for shape in ((1, 1), (2, 9)):
+        tiny = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+        assert segment(tiny, method="geodesic_contour", prompt=Prompt(boxes=(box,))).label_map.shape == shape
+
+
 def test_geodesic_on_a_large_image() -> None:
     large = disc(600, 800, 300, 420, 180)
     noise = np.random.default_rng(0).normal(0, 8, large.shape)

@@ -48,8 +48,9 @@ def segment(image: RGBImage, params: Params, prompt: Prompt) -> LabelMap:
     params : Params
         ``alpha``, ``sigma`` and ``threshold`` as in scikit-image.
     prompt : Prompt
-        The contour starts at the boxes and shrinks, or around positive clicks and grows. Without either it starts a
-        little outside the objects of the clearest threshold. Around negative clicks it does not start.
+        The contour starts at the boxes, a pixel inside the image where they take all of it, and shrinks, or around
+        positive clicks and grows. Without either it starts a little outside the objects of the clearest threshold.
+        Around negative clicks it does not start.
 
     Returns
     -------
@@ -110,6 +111,10 @@ def _start(image: RGBImage, balloon: float, prompt: Prompt) -> tuple[Mask, float
     if prompt.boxes:
         for top, left, bottom, right in prompt.boxes:
             start[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)] = 1
+        if start.all():
+            # without an outside there would be no contour to move
+            start[[0, -1]] = 0
+            start[:, [0, -1]] = 0
     elif prompt.points:
         balloon = -balloon
         for row, col in clicks:

@@ -32,6 +32,8 @@ MARK_RADIUS = 3
 """A click stands for a small disc: one pixel is too little to learn a colour from."""
 REJECTED = 1.2
 """How much denser a colour must be in the negative marks than in the object for it to be left out at first."""
+THIN = 2
+"""Boxes that are at most so many pixels wide or high have no room for background: where nothing is found, all of it."""
 REACH = 0.25
 """Where only clicks or strokes are given, the object is expected this near to them, in diagonals of the image."""
 
@@ -115,8 +117,9 @@ def segment(image: RGBImage, params: Params, prompt: Prompt) -> LabelMap:
         RGB, read-only.
     params : Params
     prompt : Prompt
-        What lies outside the boxes is background; positive marks are object, negative ones are not, always. Without a
-        prompt, the clearest threshold's objects are the first guess and the frame is background.
+        What lies outside the boxes is background; positive marks are object, negative ones are not, always. A box of
+        one or two pixels' width or height is all object where nothing is found in it. Without a prompt, the clearest
+        threshold's objects are the first guess and the frame is background.
 
     Returns
     -------
@@ -194,6 +197,10 @@ def _keep_inside(label_map: LabelMap, prompt: Prompt) -> None:
     height, width = label_map.shape
     if prompt.boxes:
         label_map[~_inside_of(prompt, height, width)] = 0
+    for top, left, bottom, right in prompt.boxes:
+        part = label_map[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)]
+        if min(part.shape) <= THIN and not part.any():
+            part[:] = 1
     if prompt.scribble is not None:
         label_map[prompt.scribble > 0] = 1
         label_map[prompt.scribble < 0] = 0
