@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import skimage.data
 from PIL import Image
 from skimage import data
 from skimage.measure import label
@@ -197,3 +198,13 @@ def test_scenes_over_n_regions(shared_data: Path) -> None:
         table.append([np.mean([covering(truth, label_map) for truth in truths]) for label_map in found])
     assert np.mean(table, axis=0).max() > 0.63
     assert np.max(table, axis=1).mean() > 0.67
+
+
+def test_a_threshold_merges_what_costs_less() -> None:
+    image = skimage.data.coffee()[::2, ::2]
+    counts = [segment(image, method="region_merging", threshold=cost).label_map.max() for cost in (1, 2, 3, 5, 100)]
+    assert counts == sorted(counts, reverse=True)
+    assert counts[0] > 2 * counts[2]
+    assert counts[-1] == 1
+    by_number = segment(image, method="region_merging", threshold=0).label_map
+    assert np.array_equal(by_number, segment(image, method="region_merging").label_map)

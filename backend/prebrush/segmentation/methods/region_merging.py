@@ -61,6 +61,12 @@ class Params:
     """Knobs."""
 
     n_regions: int = param(10, low=1, high=10_000, help="About how many regions a photo of average detail is cut into.")
+    threshold: float = param(
+        0.0,
+        low=0,
+        high=100,
+        help="Merge what costs less, at any number: 2 is fine, 5 coarse; 0 goes by n_regions.",
+    )
     adaptive: bool = param(
         True, help="Fewer regions in a plain image, more in a busy one; off gives exactly n_regions, if it has so many."
     )
@@ -136,7 +142,10 @@ def segment(image: RGBImage, params: Params, prompt: Prompt) -> LabelMap:
     inner = working_size(*full, INNER_PIXELS)
     small = image if inner == full else shrink(image, *inner)
     hierarchy = build_hierarchy(small)
-    left = _where_to_stop(hierarchy.costs, params.n_regions) if params.adaptive else params.n_regions
+    if params.threshold > 0:
+        left = 1 + int((np.maximum.accumulate(hierarchy.costs) > params.threshold).sum())
+    else:
+        left = _where_to_stop(hierarchy.costs, params.n_regions) if params.adaptive else params.n_regions
     regions, origin = connected_components(hierarchy.cut(left))
     return regions if inner == full else _enlarge(regions, origin.size - 1, small, image)
 
