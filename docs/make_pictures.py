@@ -68,7 +68,7 @@ def example_marks(photos: list[RGBImage]) -> list[Prompt]:
 
 def masks(image: RGBImage, method: Method[object], prompt: Prompt) -> RGBImage:
     """Draw what a method makes of an image, every knob and the clean-up at their defaults, and the marks, if any."""
-    segments = compute_segments(image, build_recipe({"method": method.name}), prompt)
+    segments = compute_segments(image, build_recipe({"method": method.name, "regions": {"max": 10_000}}), prompt)
     return draw_marks(draw_overlay(image, segments.label_map), prompt)
 
 
