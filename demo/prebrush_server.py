@@ -7,7 +7,7 @@ from pathlib import Path
 
 from demo.processes import Server, find_free_port, run_server
 
-_START_LIMIT_S = 60.0
+_START_LIMIT_S = 180.0
 """A start with an empty kernel cache compiles first."""
 
 

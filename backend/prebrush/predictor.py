@@ -62,7 +62,7 @@ class Predictor:
         self._storage = storage
         self._pictures = pictures
         self._projects = Projects(storage)
-        cores = settings.server.jobs or os.cpu_count() or 1
+        cores = settings.server.jobs or usable_cores()
         self.segmenter = Segmenter(storage, cores, settings.images.max_pixels)
         self._jobs: Jobs[bytes] = Jobs(cores + 2 * FETCHERS, reserved=FETCHERS)
         self._preparer = Preparer(self.segmenter)
@@ -268,6 +268,11 @@ def build_predictor(settings: Settings) -> Predictor:
     kept = settings.storage
     storage = ForgivingStorage(open_storage(kept.url, max_bytes=kept.max_bytes, ttl_s=kept.ttl_s))
     return Predictor(settings, storage, Pictures(settings, storage))
+
+
+def usable_cores() -> int:
+    """Count the cores that this process may use: a container is often given fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _guard(task: Task, work: Callable[[], bytes]) -> bytes:
