@@ -57,7 +57,7 @@ def test_a_point_picks_its_object(photo, tmp_path):
         (["segment", "nothing.png"], 1, "nothing.png"),
         (["segment", "disc.png", "--method", "kmean"], 2, "kmeans"),
         (["segment", "disc.png", "-p", "scale"], 2, "KNOB=VALUE"),
-        (["segment", "disc.png", "--method", "kmeans", "-p", "n_clusters=1"], 2, "2 to 32"),
+        (["segment", "disc.png", "--method", "kmeans", "-p", "n_clusters=99"], 2, "0 to 32"),
         (["segment", "disc.png", "--point", "1"], 2, "X,Y"),
         (["segment", "notes.txt"], 1, "image"),
         (["methods", "nope"], 2, "threshold"),
@@ -71,7 +71,7 @@ def test_a_point_picks_its_object(photo, tmp_path):
         (["serve", "--config", "none.yaml"], 2, "none.yaml"),
         (["serve", "--port", "99999"], 2, "65535"),
         (["serve", "--host", "203.0.113.7"], 2, "cannot listen"),
-        (["segment", "disc.png", "--method", "kmeans", "--point", "500000,5,-"], 2, "marks"),
+        (["segment", "disc.png", "--method", "kmeans", "--point", "500000,5,-"], 2, "takes a positive click"),
     ],
 )
 def test_an_error_is_one_line_and_a_status(photo, arguments, status, words):
