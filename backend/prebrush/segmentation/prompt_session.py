@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from prebrush.datatypes import Mask, Prompt
+from prebrush.segmentation.kernels.flooding import flood
 from prebrush.segmentation.prompt_image import Prepared
 from prebrush.segmentation.prompt_outline import Outline, correct_locally, draw_along_edges, redraw
 from prebrush.segmentation.prompt_regions import Choice, Mark, change, choose
@@ -20,6 +21,9 @@ INNERMOST = 0.9
 """How deep in a mask its innermost places are, as a share of the deepest one."""
 LEAST_MARGIN = 0.3
 """How sure a mask is of what it holds, as log odds, at least."""
+
+LEAST_LEFT = 0.1
+"""Share of an object that is left by a negative click at least; less is no correction."""
 
 Point = tuple[int, int, bool]
 
@@ -106,7 +110,10 @@ def advance(
         if small is not None:
             return small
         choice = change(prepared, outline.choice, marks, mark, weights)
-        return redraw(prepared, outline, choice, [*marks, mark])
+        redrawn = redraw(prepared, outline, choice, [*marks, mark])
+        if not mark.positive and redrawn.mask.sum() < LEAST_LEFT * outline.mask.sum():
+            return _part_at_neck(prepared, outline, marks, mark) or redrawn
+        return redrawn
     if not mark.positive:
         return None
     outline = redraw(prepared, None, choose(prepared, mark, weights), [mark])
@@ -116,6 +123,28 @@ def advance(
         known.append(earlier)
         outline = redraw(prepared, outline, choice, known)
     return outline
+
+
+def _part_at_neck(prepared: Prepared, outline: Outline, marks: Sequence[Mark], mark: Mark) -> Outline | None:
+    """Part the object at the neck between a negative mark and the positive ones; None where there is no positive one.
+
+    For what colour and edges cannot part: two flat things that touch are one superpixel.
+    """
+    markers = np.zeros(outline.mask.shape, np.int32)
+    markers[mark.rows.astype(np.intp), mark.cols.astype(np.intp)] = 2
+    for earlier in marks:
+        if earlier.positive:
+            markers[earlier.rows.astype(np.intp), earlier.cols.astype(np.intp)] = 1
+    if not (markers == 1).any():
+        return None
+    pixels = cv2.copyMakeBorder(outline.mask.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT)
+    depth = np.asarray(cv2.distanceTransform(pixels, cv2.DIST_L2, 5), np.float64)[1:-1, 1:-1]
+    relief = 65535 * (1 - depth / max(1.0, float(depth.max())))
+    mask = flood(relief.astype(np.uint16), markers, outline.mask) == 1
+    chosen = np.bincount(prepared.superpixels.ravel(), mask.ravel(), prepared.areas.size) > 0.5 * prepared.areas
+    margins = outline.choice.margins
+    margins = np.where(chosen, np.maximum(margins, LEAST_MARGIN), np.minimum(margins, -LEAST_MARGIN))
+    return Outline(Choice(chosen, margins), mask)
 
 
 def mark_places(prepared: Prepared, rows: npt.NDArray[np.intp], cols: npt.NDArray[np.intp], *, positive: bool) -> Mark:

@@ -404,3 +404,13 @@ def test_a_click_on_a_cell_gives_the_cell(shared_data: Path) -> None:
         found.append(next(iter(click_ious(cell, lambda prompt, ready=ready: find_object(ready, prompt), 1.0))))
     # the middle of a cell is in its nucleus, and for some that is the answer
     assert np.median(found) > 0.9
+
+
+def test_two_flat_things_that_touch_are_parted_at_their_neck() -> None:
+    first, second = disc(240, 360, 120, 105, 50), disc(240, 360, 120, 190, 42)
+    image = np.where((first | second)[..., None], 170, 60).astype(np.uint8).repeat(3, axis=2)
+    both = segment(image, Params(), Prompt(points=((120, 105, True),))) > 0
+    assert iou(both, first | second) > 0.95
+    left = segment(image, Params(), Prompt(points=((120, 105, True), (120, 195, False)))) > 0
+    assert iou(left, first) > 0.93
+    assert not left[120, 195]
