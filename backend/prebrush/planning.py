@@ -1,7 +1,6 @@
-"""What a labeling config comes to: method, knobs, clean-up and label rule of each control, and the model version.
+"""What a labeling config comes to: recipe, label rule and answer to marks of each control, and the model version.
 
-Precedence, first wins: attributes on the control tag, the connection's extra parameters, ``projects.<id>`` in
-config.yaml, ``default`` in config.yaml, built-in defaults. Nothing here touches an image.
+Which choice wins is said in `recipes`. Nothing here touches an image.
 """
 
 import dataclasses
