@@ -81,7 +81,8 @@ IN_CONTAINERS = {
 
 ROUTES = {
     "GET /health": "Life sign, in under 1 s whatever else runs.",
-    "GET /": "The same; a browser is sent to the playground.",
+    "GET /ready": "Whether it should get requests: 503 while kernels load, while stopping, when full.",
+    "GET /": "The same as `/health`; a browser is sent to the playground.",
     "POST /setup": "Remembers a project's config, extra parameters, host and token; answers the model version.",
     "POST /predict": "Predictions, one entry a task, in order; with a context, the answer to clicks and boxes.",
     "POST /webhook": "Takes every event of Label Studio.",

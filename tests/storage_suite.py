@@ -89,6 +89,33 @@ class StorageSuite:
         assert storage.check() == []
         assert storage.list_projects() == []
 
+    def test_one_of_many_gets_a_claim(self, storage: Storage, other: Storage):
+        barrier, given = threading.Barrier(8), []
+
+        def claim(number: int) -> None:
+            barrier.wait()
+            given.append((storage, other)[number % 2].claim("a", f"token {number}", LONG_S))
+
+        threads = [threading.Thread(target=claim, args=(number,)) for number in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(given) == [False] * 7 + [True]
+        assert storage.claim("b", "token", LONG_S)
+        assert storage.get("a") is None
+
+    def test_a_claim_ends_with_its_token_or_its_time(self, storage: Storage, other: Storage):
+        assert storage.claim("a", "mine", LONG_S)
+        other.release("a", "not mine")
+        assert not other.claim("a", "theirs", LONG_S)
+        storage.release("a", "mine")
+        storage.release("a", "mine")
+        assert other.claim("a", "theirs", 0.1)
+        assert not storage.claim("a", "mine", 0.1)
+        time.sleep(0.15)
+        assert storage.claim("a", "mine", 0.1)
+
     @pytest.mark.parametrize("position", [0, 3, 4, -1])
     def test_a_flipped_bit_is_a_miss(self, storage: Storage, url, position):
         storage.put("a", b"some value")

@@ -12,6 +12,7 @@
         InvalidParams        a knob is unknown, of the wrong type or out of range
         NotAuthorized        the caller did not show the right credentials
       Overloaded             more work is waiting than this server takes
+      Abandoned              nobody waits for the answer any more
       ImageError             the image of one task
         ImageNotFound        nothing is there
         ImageForbidden       Label Studio, the host or our own allow-list says no
@@ -66,6 +67,10 @@ class NotAuthorized(RequestError):
 
 class Overloaded(PrebrushError):
     """More work is waiting than this server takes."""
+
+
+class Abandoned(PrebrushError):
+    """Nobody waits for the answer any more: the client hung up, or its time is over."""
 
 
 class ImageError(PrebrushError):

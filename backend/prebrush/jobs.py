@@ -3,13 +3,15 @@
 import heapq
 import itertools
 import threading
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
+from contextvars import ContextVar
 from enum import IntEnum
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-from prebrush.errors import Overloaded
+from prebrush.errors import Abandoned, Overloaded
+from prebrush.tracing import request_id
 
 T = TypeVar("T")
 
@@ -27,14 +29,30 @@ class Slots:
     """Places for work that fills a core, given by urgency, then first come first served."""
 
     def __init__(self, count: int) -> None:
-        self._free = count
+        self._count = self._free = count
         self._order = itertools.count()
         self._waiting: list[tuple[Urgency, int]] = []
         self._changed = threading.Condition()
 
+    @property
+    def taken(self) -> int:
+        """How many places are held."""
+        return self._count - self._free
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for a place."""
+        return len(self._waiting)
+
     @contextmanager
     def take(self, urgency: Urgency) -> Iterator[None]:
-        """Wait for a place and hold it."""
+        """Wait for a place and hold it.
+
+        Raises
+        ------
+        Abandoned
+            When its turn came, nobody waited for the work any more.
+        """
         ticket = (urgency, next(self._order))
         with self._changed:
             heapq.heappush(self._waiting, ticket)
@@ -43,6 +61,7 @@ class Slots:
             self._free -= 1
             self._changed.notify_all()
         try:
+            stop_if_abandoned()
             yield
         finally:
             with self._changed:
@@ -50,11 +69,44 @@ class Slots:
                 self._changed.notify_all()
 
 
+class Piece(Future[T]):
+    """A piece of work that waits or runs, and how many wait for what comes of it."""
+
+    def __init__(self, jobs: "Jobs[T]", key: Hashable, work: Callable[[], T], urgency: Urgency) -> None:
+        super().__init__()
+        self.jobs = jobs
+        self.key = key
+        self.work: Callable[[], T] | None = work
+        self.urgency = urgency
+        self.askers = 0
+        self.is_promised = False
+        self.request_id = request_id.get()
+
+
+_under_way: ContextVar[Piece[Any] | None] = ContextVar("under_way", default=None)
+
+
+def stop_if_abandoned() -> None:
+    """End the work that this thread does if nobody waits for it any more. Elsewhere it does nothing.
+
+    To be called between the steps of long work: what computes inside one step cannot be stopped.
+
+    Raises
+    ------
+    Abandoned
+        Nobody does.
+    """
+    piece = _under_way.get()
+    if piece is not None and piece.jobs.give_up(piece):
+        raise Abandoned("nobody waits for the answer any more")
+
+
 class Jobs(Generic[T]):
     """Threads that take work by urgency, first come first served within one urgency.
 
     Work is known by a key: while it waits or runs, asking for the same key again gives the same future, so that one
-    task opened by three people at once is computed once.
+    task opened by three people at once is computed once. Whoever stops waiting says so with `leave`: work that only
+    people waited for is dropped then, work of a batch is done all the same.
 
     Parameters
     ----------
@@ -69,9 +121,8 @@ class Jobs(Generic[T]):
     def __init__(self, threads: int, reserved: int = 0, most_waiting: int = 20_000) -> None:
         self._order = itertools.count()
         self._changed = threading.Condition()
-        self._queue: list[tuple[Urgency, int, Hashable]] = []
-        self._futures: dict[Hashable, Future[T]] = {}
-        self._waiting: dict[Hashable, tuple[Urgency, Callable[[], T]]] = {}
+        self._queue: list[tuple[Urgency, int, Piece[T]]] = []
+        self._pieces: dict[Hashable, Piece[T]] = {}
         self._most_waiting = most_waiting
         for number in range(threads):
             least = Urgency.NOW if number < reserved else Urgency.BATCH
@@ -80,10 +131,24 @@ class Jobs(Generic[T]):
     @property
     def unfinished(self) -> int:
         """How many pieces of work wait or run."""
-        return len(self._futures)
+        return len(self._pieces)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether more would be refused."""
+        return len(self._pieces) >= self._most_waiting
+
+    def in_background(self) -> int:
+        """Count the pieces that wait or run although nobody waits for them."""
+        with self._changed:
+            return sum(not piece.askers for piece in self._pieces.values())
 
     def submit(self, key: Hashable, work: Callable[[], T], urgency: Urgency) -> Future[T]:
-        """Queue `work`, or join the same work that is under way.
+        """Queue `work`, or join the same work that is under way; see `submit_all`."""
+        return self.submit_all([(key, work)], urgency)[0]
+
+    def submit_all(self, asked: Sequence[tuple[Hashable, Callable[[], T]]], urgency: Urgency) -> list[Future[T]]:
+        """Queue pieces of work, all or none; those that wait or run already are joined.
 
         Raises
         ------
@@ -91,20 +156,46 @@ class Jobs(Generic[T]):
             Too much is waiting already.
         """
         with self._changed:
-            future = self._futures.get(key)
-            if future is None:
-                if len(self._futures) >= self._most_waiting:
-                    raise Overloaded(f"{len(self._futures)} tasks are waiting already; ask again in a minute")
-                future = self._futures[key] = Future()
-                self._enqueue(key, urgency, work)
-            elif key in self._waiting and urgency < self._waiting[key][0]:
-                # queued again, further ahead; whoever comes to the second entry finds nothing to do
-                self._enqueue(key, urgency, self._waiting[key][1])
-        return future
+            new = {key for key, _ in asked} - self._pieces.keys()
+            if new and len(self._pieces) + len(new) > self._most_waiting:
+                raise Overloaded(f"{len(self._pieces)} tasks are waiting already; ask again in a minute")
+            return [self._ask(key, work, urgency) for key, work in asked]
 
-    def _enqueue(self, key: Hashable, urgency: Urgency, work: Callable[[], T]) -> None:
-        self._waiting[key] = (urgency, work)
-        heapq.heappush(self._queue, (urgency, next(self._order), key))
+    def leave(self, future: Future[T]) -> None:
+        """Stop waiting for a future. Without anybody who waits, work that no batch asked for is dropped."""
+        assert isinstance(future, Piece)  # noqa: S101  `submit` gives no others
+        with self._changed:
+            future.askers -= 1
+            if future.work is not None and self._is_abandoned(future):
+                self._forget(future)
+                future.cancel()
+
+    def give_up(self, piece: Piece[T]) -> bool:
+        """Tell whether nobody waits for a piece that runs; from then on nobody can join it."""
+        with self._changed:
+            if self._is_abandoned(piece):
+                self._forget(piece)
+                return True
+            return False
+
+    def _is_abandoned(self, piece: Piece[T]) -> bool:
+        return piece.askers <= 0 and not piece.is_promised
+
+    def _ask(self, key: Hashable, work: Callable[[], T], urgency: Urgency) -> Piece[T]:
+        piece = self._pieces.get(key)
+        if piece is None:
+            piece = self._pieces[key] = Piece(self, key, work, urgency)
+            self._enqueue(piece)
+        elif piece.work is not None and urgency < piece.urgency:
+            # queued again, further ahead; whoever comes to the second entry finds nothing to do
+            piece.urgency = urgency
+            self._enqueue(piece)
+        piece.askers += 1
+        piece.is_promised = piece.is_promised or urgency is Urgency.BATCH
+        return piece
+
+    def _enqueue(self, piece: Piece[T]) -> None:
+        heapq.heappush(self._queue, (piece.urgency, next(self._order), piece))
         self._changed.notify_all()
 
     def _serve(self, least: Urgency) -> None:
@@ -112,23 +203,32 @@ class Jobs(Generic[T]):
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._queue and self._queue[0][0] <= least)
-                key = heapq.heappop(self._queue)[2]
-                waiting = self._waiting.pop(key, None)
-            if waiting is not None:
-                self._run(key, waiting[1])
+                piece = heapq.heappop(self._queue)[2]
+                work, piece.work = piece.work, None
+            if work is not None and piece.set_running_or_notify_cancel():
+                self._run(piece, work)
+            # a thread that waits must not keep the last image alive
+            del piece, work
 
-    def _run(self, key: Hashable, work: Callable[[], T]) -> None:
+    def _run(self, piece: Piece[T], work: Callable[[], T]) -> None:
         """Run the work and hand its result, or its error, to everybody who asked."""
-        future = self._futures[key]
+        _under_way.set(piece)
+        # log lines name the request that asked first
+        request_id.set(piece.request_id)
         try:
             result = work()
         except BaseException as error:  # noqa: BLE001  the error goes to those who wait for the future
-            self._forget(key)
-            future.set_exception(error)
+            with self._changed:
+                self._forget(piece)
+            piece.set_exception(error)
         else:
-            self._forget(key)
-            future.set_result(result)
+            with self._changed:
+                self._forget(piece)
+            piece.set_result(result)
+        finally:
+            _under_way.set(None)
 
-    def _forget(self, key: Hashable) -> None:
-        with self._changed:
-            del self._futures[key]
+    def _forget(self, piece: Piece[T]) -> None:
+        """Take a piece off the list, unless another of the same key is on it by now. The caller has the lock."""
+        if self._pieces.get(piece.key) is piece:
+            del self._pieces[piece.key]

@@ -2,16 +2,18 @@
 
 import hashlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import msgspec
 
 from prebrush.client import Studio, StudioClient
 from prebrush.datatypes import RGBImage
-from prebrush.errors import ImageNotFound
+from prebrush.errors import ImageError, ImageNotFound, StudioError
 from prebrush.fetching import AllowList, Fetcher, FetchLimits
 from prebrush.images import ImageIdentity, ImageLimits, ImageLoader, Loaded
+from prebrush.measures import Measures
 from prebrush.projects import ProjectState
 from prebrush.settings import Settings
 from prebrush.storage import Storage
@@ -87,10 +89,11 @@ class Picture:
 class Pictures:
     """Opens images by the address in a task; what was found behind an address is kept in the storage."""
 
-    def __init__(self, settings: Settings, storage: Storage) -> None:
+    def __init__(self, settings: Settings, storage: Storage, measures: Measures) -> None:
         self._settings = settings
         self._storage = storage
-        self._loader = ImageLoader(build_studio_client(settings), image_limits(settings))
+        self._measures = measures
+        self._loader = ImageLoader(build_studio_client(settings), image_limits(settings), clock=measures.clock)
 
     def open(self, address: str, task_id: int | str, account: Account, *, stored: bool) -> Picture:
         """Find out which image is behind an address.
@@ -110,10 +113,24 @@ class Pictures:
         key = f"image:{self._loader.key(address, task_id, studio)}"
         known = self._recall(key)
         recheck_s = 0.0 if stored else self._settings.images.recheck_s
-        loaded = self._loader.load(address, task_id, studio, known, recheck_s=recheck_s)
+        with self._counting_failures():
+            loaded = self._loader.load(address, task_id, studio, known, recheck_s=recheck_s)
         if loaded.identity != known:
             self._storage.put(key, msgspec.json.encode(loaded.identity))
-        return Picture(loaded, lambda: self._loader.load(address, task_id, studio))
+
+        def load_again() -> Loaded:
+            with self._counting_failures():
+                return self._loader.load(address, task_id, studio)
+
+        return Picture(loaded, load_again)
+
+    @contextmanager
+    def _counting_failures(self) -> Iterator[None]:
+        try:
+            yield
+        except (ImageError, StudioError) as error:
+            self._measures.count_image_failure(error)
+            raise
 
     def _recall(self, key: str) -> ImageIdentity | None:
         packed = self._storage.get(key)

@@ -2,10 +2,8 @@
 
 import hashlib
 import logging
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, wait
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,14 +12,16 @@ from typing import Any
 import cv2
 
 from prebrush.datatypes import Label, Task
-from prebrush.errors import InvalidBody, InvalidPrompt, PrebrushError, RequestError, SegmentationError
-from prebrush.jobs import Jobs, Urgency
+from prebrush.errands import Errand, Errands, usable_cores
+from prebrush.errors import InvalidBody, InvalidPrompt, RequestError
+from prebrush.jobs import Urgency
 from prebrush.labelstudio.config import parse_label_config
 from prebrush.labelstudio.drawn import find_touched
 from prebrush.labelstudio.prompts import build_prompt, find_target
 from prebrush.labelstudio.request import PredictRequest, SetupRequest
-from prebrush.labelstudio.result import NOT_READY, encode_entry, encode_prediction, join_results
+from prebrush.labelstudio.result import encode_entry, encode_prediction, join_results
 from prebrush.labelstudio.task_data import image_addresses, labels_of
+from prebrush.measures import Measures
 from prebrush.pictures import Account, Picture, Pictures
 from prebrush.planning import ControlPlan, Plan, build_plan, unusable_plan
 from prebrush.preparer import Preparer
@@ -30,18 +30,12 @@ from prebrush.recent import Recent
 from prebrush.regions import build_prediction, build_prompted_prediction, choose_control, mean_score
 from prebrush.segmenter import Segmenter
 from prebrush.settings import Settings
-from prebrush.storage import ForgivingStorage, Storage, open_storage
+from prebrush.storage import ForgivingStorage, open_storage
 
 logger = logging.getLogger(__name__)
 
-MOST_BYTES = 200_000_000
-"""Largest answer: Label Studio itself takes no body over 250 MB."""
-
 RECENT_BYTES = 64_000_000
 """Of encoded predictions kept in memory beside the storage."""
-
-FETCHERS = 4
-"""Threads beyond the computing ones, so that the network's time is not the processor's; as many again for people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,25 +51,21 @@ class ImageOfControl:
 class Predictor:
     """Answers for tasks. Safe to share between threads; a copy on another machine needs only the same storage."""
 
-    def __init__(self, settings: Settings, storage: Storage, pictures: Pictures) -> None:
+    def __init__(self, settings: Settings, storage: ForgivingStorage, pictures: Pictures, measures: Measures) -> None:
         self.settings = settings
-        self._storage = storage
+        self.measures = measures
+        self.storage = storage
         self._pictures = pictures
         self._projects = Projects(storage)
         cores = settings.server.jobs or usable_cores()
-        self.segmenter = Segmenter(storage, cores, settings.images.max_pixels)
-        self._jobs: Jobs[bytes] = Jobs(cores + 2 * FETCHERS, reserved=FETCHERS)
-        self._preparer = Preparer(self.segmenter)
+        self.segmenter = Segmenter(storage, cores, settings.images.max_pixels, measures)
+        self.errands = Errands(cores, measures)
+        self.preparer = Preparer(self.segmenter)
         self._recent: Recent[bytes] = Recent(RECENT_BYTES, len)
-
-    @property
-    def unfinished(self) -> int:
-        """How many tasks wait or run."""
-        return self._jobs.unfinished
 
     def close(self) -> None:
         """Write what the storage could not take yet, and let go of it."""
-        self._storage.close()
+        self.storage.close()
 
     def set_up(self, request: SetupRequest) -> Plan:
         """Remember what Label Studio told of a project. Every labeling config gets an answer.
@@ -120,8 +110,13 @@ class Predictor:
         """
         self._plan("", label_config, ProjectState()).require_controls()
 
-    def answer(self, request: PredictRequest) -> tuple[list[bytes], str]:
+    def answer(self, request: PredictRequest, is_gone: Callable[[], bool] = lambda: False) -> tuple[list[bytes], str]:
         """Predict every task of a request, in order.
+
+        Parameters
+        ----------
+        is_gone : callable
+            Tells whether the client has hung up.
 
         Returns
         -------
@@ -135,37 +130,32 @@ class Predictor:
             The labeling config or the parameters cannot be served.
         Overloaded
             Too many tasks are waiting.
+        Abandoned
+            The client has hung up.
         """
-        self._preparer.stand_back()
-        deadline = time.monotonic() + self.settings.server.answer_within_s
+        self.preparer.stand_back()
+        due = time.monotonic() + self.settings.server.answer_within_s
         state = self._projects.recall(request.project)
         plan = self._plan(request.project, request.label_config, state)
         plan.require_controls()
         account = Account(state, request.login, request.password)
+        urgency = Urgency.NOW if len(request.tasks) == 1 else Urgency.BATCH
         if request.context is not None:
             if len(request.tasks) != 1:
                 raise InvalidBody(f"tasks: {len(request.tasks)} with a context; clicks and boxes are on one task")
-            futures = [self._submit_marked(plan, account, request, request.context)]
+            # a key of its own: each answer has fresh ids, so none is shared
+            work = partial(self._predict_marked, plan, account, request, request.context)
+            errands = [Errand(object(), request.tasks[0], work)]
         else:
-            urgency = Urgency.NOW if len(request.tasks) == 1 else Urgency.BATCH
-            futures = [self._submit(plan, account, task, urgency) for task in request.tasks]
-        return _collect(futures, deadline), plan.model_version
+            errands = [self._errand(plan, account, task, urgency) for task in request.tasks]
+        return self.errands.run(errands, urgency, due, is_gone), plan.model_version
 
     def _plan(self, project: str, label_config: str, state: ProjectState) -> Plan:
         return build_plan(parse_label_config(label_config), self.settings, project, state.extra_params)
 
-    def _submit(self, plan: Plan, account: Account, task: Task, urgency: Urgency) -> Future[bytes]:
+    def _errand(self, plan: Plan, account: Account, task: Task, urgency: Urgency) -> Errand:
         key = _hash(plan.fingerprint, account.fingerprint, task.id, task.data)
-        return self._jobs.submit(
-            key, partial(_guard, task, partial(self._predict, plan, account, task, urgency)), urgency
-        )
-
-    def _submit_marked(
-        self, plan: Plan, account: Account, request: PredictRequest, context: Mapping[str, Any]
-    ) -> Future[bytes]:
-        # a key of its own: each answer has fresh ids, so none is shared
-        work = partial(self._predict_marked, plan, account, request, context)
-        return self._jobs.submit(object(), partial(_guard, request.tasks[0], work), Urgency.NOW)
+        return Errand(key, task, partial(self._predict, plan, account, task, urgency))
 
     def _predict(self, plan: Plan, account: Account, task: Task, urgency: Urgency) -> bytes:
         """Predict one task, or take what was predicted before."""
@@ -175,14 +165,15 @@ class Predictor:
             plan.fingerprint, task.id, *((image.labels, image.place, image.picture.digest) for image in images)
         )
         key = f"entry:{origin}"
-        entry = self._recent.get(key) or self._storage.get(key)
+        entry = self._recent.get(key) or self.storage.get(key)
+        self.measures.count_read("answer", hit=entry is not None)
         if entry is None:
             entry = self._build_entry(plan, images, origin, urgency)
-            self._storage.put(key, entry)
+            self.storage.put(key, entry)
         self._recent.put(key, entry)
         # of a task that was just opened, so that the first click is warm
         if urgency is Urgency.NOW and images and images[0].plan.prompts.prepare:
-            self._preparer.want(images[0].picture, images[0].plan.marks)
+            self.preparer.want(images[0].picture, images[0].plan.marks)
         return entry
 
     def _open_images(
@@ -212,8 +203,9 @@ class Predictor:
         for image in images:
             segments = self.segmenter.segments(image.picture, image.plan.recipe, urgency)
             seed = None if origin is None else f"{origin}/{image.place}"
-            prediction = build_prediction(image.plan, segments, image.picture, image.labels, image.place, seed)
-            results.append(encode_prediction(prediction))
+            with self.measures.clock("encode", image.plan.recipe.method.name):
+                prediction = build_prediction(image.plan, segments, image.picture, image.labels, image.place, seed)
+                results.append(encode_prediction(prediction))
             scores += [region.score for region in prediction.regions if region.score is not None]
         return encode_entry(join_results(results), mean_score(scores), plan.model_version)
 
@@ -267,41 +259,8 @@ def build_predictor(settings: Settings) -> Predictor:
     cv2.setNumThreads(1)
     kept = settings.storage
     storage = ForgivingStorage(open_storage(kept.url, max_bytes=kept.max_bytes, ttl_s=kept.ttl_s))
-    return Predictor(settings, storage, Pictures(settings, storage))
-
-
-def usable_cores() -> int:
-    """Count the cores that this process may use: a container is often given fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _guard(task: Task, work: Callable[[], bytes]) -> bytes:
-    """Do the work of one task; what goes wrong with it is logged and costs only this task."""
-    try:
-        return work()
-    except SegmentationError:
-        logger.exception("task %s: no prediction", task.id)
-    except PrebrushError as error:
-        logger.warning("task %s: no prediction: %s", task.id, error)
-    except Exception:
-        logger.exception("task %s: no prediction because of an error inside prebrush", task.id)
-    return NOT_READY
-
-
-def _collect(futures: Sequence[Future[bytes]], deadline: float) -> list[bytes]:
-    """Wait until the deadline; what is not ready by then goes on in the background and is ready for the next call."""
-    wait(futures, timeout=max(0.0, deadline - time.monotonic()))
-    entries, room = [], MOST_BYTES
-    for future in futures:
-        entry = future.result() if future.done() else NOT_READY
-        room -= len(entry)
-        entries.append(entry if room >= 0 else NOT_READY)
-    late = sum(not future.done() for future in futures)
-    if late:
-        logger.warning("%d of %d tasks go on in the background: the answer is due", late, len(futures))
-    if room < 0:
-        logger.warning("the answer holds %d bytes of masks; the tasks beyond that are asked for again", MOST_BYTES)
-    return entries
+    measures = Measures()
+    return Predictor(settings, storage, Pictures(settings, storage, measures), measures)
 
 
 def _hash(*parts: object) -> str:

@@ -29,6 +29,11 @@ class Preparer:
         self._last_asked = 0.0
         threading.Thread(target=self._serve, name="prebrush-preparer", daemon=True).start()
 
+    @property
+    def waiting(self) -> int:
+        """How many images wait to be prepared."""
+        return len(self._waiting)
+
     def stand_back(self) -> None:
         """Note that somebody asks for something."""
         self._last_asked = time.monotonic()

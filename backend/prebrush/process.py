@@ -1,10 +1,13 @@
 """What a serving process sets once for itself: how its log lines look, when memory goes back to the system."""
 
 import ctypes
+import json
 import logging
 import sys
+from datetime import UTC, datetime
 
 from prebrush.settings import Settings
+from prebrush.tracing import request_id
 
 logger = logging.getLogger(__name__)
 
@@ -33,16 +36,38 @@ def bound_allocator() -> None:
 class OneLine(logging.Formatter):
     """Writes a message as one line: a path or a task's id with a line break in it must not forge another."""
 
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)-7s %(name)s: %(request)s%(message)s")
+
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  the name that logging calls
         """Escape what does not print; a traceback below keeps its lines."""
+        record.request = f"[{request_id.get()}] " if request_id.get() else ""
         line = super().formatMessage(record)
         return "".join(character if character.isprintable() else repr(character)[1:-1] for character in line)
+
+
+class JsonLine(logging.Formatter):
+    """Writes a message as a JSON object on one line, with what was given as ``extra={"fields": {...}}``."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Escape everything but ASCII, so that a line is a line to every reader."""
+        content = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if request_id.get():
+            content["request_id"] = request_id.get()
+        if record.exc_info:
+            content["traceback"] = self.formatException(record.exc_info)
+        return json.dumps({**content, **getattr(record, "fields", {})})
 
 
 def configure_logging(settings: Settings) -> None:
     """Write log lines to stderr, one form for all."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(OneLine("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
+    handler.setFormatter(JsonLine() if settings.server.log_format == "json" else OneLine())
     logging.basicConfig(level=settings.server.log_level.upper(), handlers=[handler], force=True)
     # the clients below us log addresses, which may carry signatures
     logging.getLogger("urllib3").setLevel(logging.WARNING)

@@ -2,6 +2,8 @@
 
 import hashlib
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +12,8 @@ import numpy as np
 from prebrush.datatypes import Mask, Prompt, RGBImage, Segments
 from prebrush.errors import InvalidPrompt
 from prebrush.images import DECODING_VERSION
-from prebrush.jobs import Slots, Urgency
+from prebrush.jobs import Slots, Urgency, stop_if_abandoned
+from prebrush.measures import Measures
 from prebrush.pictures import Picture
 from prebrush.recent import Recent
 from prebrush.recipes import Recipe, versions_of
@@ -18,6 +21,7 @@ from prebrush.segmentation.cleanup import UNTOUCHED
 from prebrush.segmentation.method import Arrays
 from prebrush.segmentation.picking import pick_segments
 from prebrush.segmentation.pipeline import run as run_pipeline
+from prebrush.sharing import Sharing
 from prebrush.storage import Storage, pack_arrays, pack_segments, unpack_arrays, unpack_segments
 
 PREPARED_BYTES = 96_000_000
@@ -37,30 +41,51 @@ class Segmenter:
         How many images are segmented at the same time.
     max_pixels : int
         Of an image; what is stored of a larger one is not read.
+    measures : Measures
+
+    Attributes
+    ----------
+    cores : Slots
+        The places for work that fills a core.
     """
 
-    def __init__(self, storage: Storage, cores: int, max_pixels: int) -> None:
+    def __init__(self, storage: Storage, cores: int, max_pixels: int, measures: Measures) -> None:
         self._storage = storage
-        self._cores = Slots(cores)
+        self.cores = Slots(cores)
+        self._sharing = Sharing(storage, self.cores)
+        self._measures = measures
         self._max_pixels = max_pixels
         self._prepared: Recent[Arrays] = Recent(PREPARED_BYTES, _size_of)
         self._locks = [threading.Lock() for _ in range(1024)]
 
     def compute(self, pixels: RGBImage, recipe: Recipe, urgency: Urgency = Urgency.NOW) -> Segments:
         """Segment an image, waiting for a free core."""
-        with self._cores.take(urgency):
+        with self.cores.take(urgency), self._measures.clock("segment", recipe.method.name):
             return compute_segments(pixels, recipe)
 
     def segments(self, picture: Picture, recipe: Recipe, urgency: Urgency) -> Segments:
         """Take the segments from the storage, or compute and keep them."""
         key = f"segments:{picture.digest}:{_hash(DECODING_VERSION, recipe.fingerprint)}"
-        packed = self._storage.get(key)
-        found = None if packed is None else unpack_segments(packed, self._max_pixels)
-        if found is not None and found.label_map.shape == (picture.height, picture.width):
-            return found
-        segments = self.compute(picture.pixels, recipe, urgency)
-        self._storage.put(key, pack_segments(segments))
-        return segments
+
+        def find() -> Segments | None:
+            packed = self._storage.get(key)
+            found = None if packed is None else unpack_segments(packed, self._max_pixels)
+            fits = found is not None and found.label_map.shape == (picture.height, picture.width)
+            return found if fits else None
+
+        def compute() -> Segments:
+            with self._measures.clock("segment", recipe.method.name):
+                segments = compute_segments(pixels, recipe)
+            self._storage.put(key, pack_segments(segments))
+            return segments
+
+        found = find()
+        self._measures.count_read("segments", hit=found is not None)
+        if found is None:
+            stop_if_abandoned()
+            pixels = picture.pixels
+            found = self._sharing.work(key, picture.height * picture.width, find, compute, urgency)
+        return found
 
     def marked(self, picture: Picture, recipe: Recipe, prompt: Prompt) -> Segments:
         """Find the one object that marks point at; see `segment_marked`.
@@ -74,11 +99,17 @@ class Segmenter:
             return pick(self.segments(picture, recipe, Urgency.NOW), prompt)
         if recipe.method.preparation is None:
             pixels = picture.pixels
-            with self._cores.take(Urgency.NOW):
+            with self._answering(recipe):
                 return segment_marked(pixels, recipe, prompt)
         prepared = self.prepare(picture, recipe, Urgency.NOW)
-        with self._cores.take(Urgency.NOW):
+        with self._answering(recipe):
             return recipe.method.segment_prepared(prepared, recipe.params, prompt, (picture.height, picture.width))
+
+    @contextmanager
+    def _answering(self, recipe: Recipe) -> Iterator[None]:
+        """Take a core to answer marks."""
+        with self.cores.take(Urgency.NOW), self._measures.clock("answer_marks", recipe.method.name):
+            yield
 
     def refined(self, picture: Picture, recipe: Recipe, prompt: Prompt, mask: Mask) -> Mask:
         """Change an object by marks: what positive ones mean is added, what negative clicks mean is taken away.
@@ -131,21 +162,28 @@ class Segmenter:
         preparation = recipe.method.preparation
         assert preparation is not None  # noqa: S101  whoever calls has looked
         key = _prepared_key(picture, recipe)
+
+        def find() -> Arrays | None:
+            packed = self._storage.get(key)
+            return None if packed is None else self._unpack(packed, preparation.kind)
+
+        def compute() -> Arrays:
+            with recipe.method.contained(), self._measures.clock("prepare", recipe.method.name):
+                prepared = preparation.prepare(pixels)
+            if _size_of(prepared) <= MOST_PREPARED_BYTES:
+                self._storage.put(key, pack_arrays(prepared))
+            return prepared
+
         found = self._prepared.get(key)
-        if found is not None:
-            return found
-        with self._locks[hash(key) % len(self._locks)]:
-            found = self._prepared.get(key)
-            if found is None:
-                packed = self._storage.get(key)
-                found = None if packed is None else self._unpack(packed, preparation.kind)
-            if found is None:
-                pixels = picture.pixels
-                with self._cores.take(urgency), recipe.method.contained():
-                    found = preparation.prepare(pixels)
-                if _size_of(found) <= MOST_PREPARED_BYTES:
-                    self._storage.put(key, pack_arrays(found))
-            self._prepared.put(key, found)
+        if found is None:
+            with self._locks[hash(key) % len(self._locks)]:
+                found = self._prepared.get(key) or find()
+                self._measures.count_read("prepared", hit=found is not None)
+                if found is None:
+                    stop_if_abandoned()
+                    pixels = picture.pixels
+                    found = self._sharing.work(key, picture.height * picture.width, find, compute, urgency)
+                self._prepared.put(key, found)
         return found
 
     def _unpack(self, packed: bytes, kind: Any) -> Arrays | None:

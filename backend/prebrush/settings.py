@@ -57,6 +57,7 @@ class ServerSettings:
     basic_auth_user: str = param("", help="User that Label Studio must show; empty asks for none.")
     basic_auth_pass: str = param("", help="That user's password; from the environment only.")
     log_level: str = param("info", choices=("debug", "info", "warning", "error"), help="How much is logged.")
+    log_format: str = param("text", choices=("text", "json"), help="Log lines for people, or a JSON object each.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from prebrush.errors import Overloaded
-from prebrush.jobs import Jobs, Slots, Urgency
+from prebrush.errors import Abandoned, Overloaded
+from prebrush.jobs import Jobs, Slots, Urgency, stop_if_abandoned
 
 
 @pytest.fixture
@@ -108,3 +108,114 @@ def test_slots_go_to_the_urgent_first():
     for thread in threads:
         thread.join(10)
     assert order == ["urgent", "batch"]
+
+
+def test_what_nobody_waits_for_is_not_begun(gate):
+    jobs = Jobs(1)
+    begun = []
+    block = jobs.submit("block", lambda: gate.wait(10), Urgency.NOW)
+    left = jobs.submit("left", lambda: begun.append("left"), Urgency.NOW)
+    shared = [jobs.submit("shared", lambda: begun.append("shared"), Urgency.NOW) for _ in range(2)]
+    promised = jobs.submit("promised", lambda: begun.append("promised"), Urgency.BATCH)
+    assert jobs.submit("promised", lambda: None, Urgency.NOW) is promised
+    for future in (left, shared[0], promised, promised):
+        jobs.leave(future)
+    assert jobs.unfinished == 3
+    assert jobs.in_background() == 1
+    gate.set()
+    assert block.result(10)
+    promised.result(10)
+    assert begun == ["shared", "promised"] or begun == ["promised", "shared"]
+    assert left.cancelled()
+    # what was dropped can be asked for again
+    assert jobs.submit("left", lambda: "anew", Urgency.NOW).result(10) == "anew"
+    assert jobs.unfinished == 0
+
+
+def test_work_that_runs_ends_at_its_next_step_when_nobody_waits(gate):
+    jobs = Jobs(2)
+    running, steps = threading.Event(), []
+
+    def work():
+        running.set()
+        gate.wait(10)
+        stop_if_abandoned()
+        steps.append("second")
+
+    future = jobs.submit("same", work, Urgency.NOW)
+    assert running.wait(10)
+    jobs.leave(future)
+    # one who comes while it still runs is waited for again
+    joined = jobs.submit("same", work, Urgency.NOW)
+    gate.set()
+    joined.result(10)
+    assert steps == ["second"]
+
+    gate.clear()
+    running.clear()
+    future = jobs.submit("same", work, Urgency.NOW)
+    assert running.wait(10)
+    jobs.leave(future)
+    gate.set()
+    with pytest.raises(Abandoned):
+        future.result(10)
+    assert steps == ["second"]
+    assert jobs.unfinished == 0
+
+
+def test_a_core_that_comes_free_goes_to_nobody_who_left(gate):
+    slots, jobs = Slots(1), Jobs(2)
+    computed = []
+
+    def compute(name):
+        with slots.take(Urgency.NOW):
+            computed.append(name)
+            gate.wait(10)
+
+    first = jobs.submit("first", lambda: compute("first"), Urgency.NOW)
+    while not slots.taken:
+        time.sleep(0.001)
+    second = jobs.submit("second", lambda: compute("second"), Urgency.NOW)
+    while not slots.waiting:
+        time.sleep(0.001)
+    jobs.leave(second)
+    gate.set()
+    first.result(10)
+    with pytest.raises(Abandoned):
+        second.result(10)
+    assert computed == ["first"]
+    assert (slots.taken, slots.waiting) == (0, 0)
+
+
+def test_a_batch_that_does_not_fit_leaves_nothing_behind(gate):
+    jobs = Jobs(1, most_waiting=3)
+    block = jobs.submit("block", lambda: gate.wait(10), Urgency.NOW)
+    with pytest.raises(Overloaded):
+        jobs.submit_all([(n, lambda: True) for n in range(3)], Urgency.BATCH)
+    assert jobs.unfinished == 1
+    # what is under way already takes no further room
+    futures = jobs.submit_all(
+        [("block", lambda: True), (1, lambda: True), (1, lambda: True), (2, lambda: True)], Urgency.NOW
+    )
+    assert jobs.is_full
+    assert futures[0] is block
+    assert futures[1] is futures[2]
+    gate.set()
+    assert all(future.result(10) for future in futures)
+
+
+def test_no_more_threads_compute_than_there_are_cores_and_the_last_result_is_let_go():
+    import gc
+    import weakref
+
+    class Large:
+        pass
+
+    jobs = Jobs(2)
+    kept = weakref.ref(jobs.submit("large", Large, Urgency.NOW).result(10))
+    jobs.submit("after", lambda: None, Urgency.NOW).result(10)
+    give_up = time.monotonic() + 5
+    while kept() is not None and time.monotonic() < give_up:
+        gc.collect()
+        time.sleep(0.01)
+    assert kept() is None

@@ -5,6 +5,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 
@@ -86,6 +87,8 @@ class ImageLoader:
         Seconds for which an identity is trusted.
     now : callable
         Seconds since 1970.
+    clock : callable
+        Gives a context that times a step by its name, ``fetch`` or ``decode``.
     """
 
     def __init__(
@@ -94,11 +97,13 @@ class ImageLoader:
         limits: ImageLimits | None = None,
         recheck_s: float = 10.0,
         now: Callable[[], float] = time.time,
+        clock: Callable[[str], AbstractContextManager[object]] = nullcontext,
     ) -> None:
         self._client = client
         self._limits = limits or ImageLimits()
         self._recheck_s = recheck_s
         self._now = now
+        self._clock = clock
 
     def key(self, reference: str, task_id: int | str, studio: Studio) -> str:
         """Name the place an image is at, without asking anybody.
@@ -158,9 +163,10 @@ class ImageLoader:
         if known is not None and self._is_fresh(known, self._recheck_s if recheck_s is None else recheck_s):
             return Loaded(known, None)
         asked_at = self._now()
-        fetched = self._client.get(
-            location, studio, max_bytes=self._limits.max_bytes, headers=_conditions(known), timeout_s=timeout_s
-        )
+        with self._clock("fetch"):
+            fetched = self._client.get(
+                location, studio, max_bytes=self._limits.max_bytes, headers=_conditions(known), timeout_s=timeout_s
+            )
         if known is not None and fetched.status == 304:
             # a 304 may leave out what has not changed
             always_ask = _wants_asking(fetched) if fetched.cache_control else known.always_ask
@@ -194,7 +200,8 @@ class ImageLoader:
 
     def _decode(self, body: bytes, digest: str, shown: str) -> Image:
         try:
-            return Image(decode_image(body, self._limits), digest)
+            with self._clock("decode"):
+                return Image(decode_image(body, self._limits), digest)
         except ImageError as error:
             raise type(error)(f"{shown}: {error}") from error
 

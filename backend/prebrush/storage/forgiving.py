@@ -45,6 +45,8 @@ class ForgivingStorage:
         self._calm_s = calm_s
         self._away = False
         self._failed_at = 0.0
+        self.errors = {"read": 0, "write": 0}
+        """How many calls failed, by kind."""
         self._known: dict[str, bytes] = {}
         self._held: set[str] = set()
         self._saves = 0
@@ -75,7 +77,15 @@ class ForgivingStorage:
 
     def put(self, key: str, value: bytes) -> None:
         """Cache a value, or drop it while the storage is away."""
-        self._try(lambda: self._storage.put(key, value))
+        self._try(lambda: self._storage.put(key, value), "write")
+
+    def claim(self, key: str, token: str, seconds: float) -> bool:
+        """Claim the work of a key; everybody may do it while the storage is away."""
+        return self._try(lambda: self._storage.claim(key, token, seconds), "write") is not False
+
+    def release(self, key: str, token: str) -> None:
+        """Give up a claim; while the storage is away it ends by itself."""
+        self._try(lambda: self._storage.release(key, token), "write")
 
     def load_project(self, project: str) -> bytes | None:
         """Return a project's state as this process knows it if the storage is away or has lost it."""
@@ -125,12 +135,13 @@ class ForgivingStorage:
             _LOG.error("%s is still away: the latest state of %d project(s) is lost", self.where, self.held)
         self._storage.close()
 
-    def _try(self, call: Callable[[], T]) -> T | None:
+    def _try(self, call: Callable[[], T], kind: str = "read") -> T | None:
         """Call, and return None where the storage is away."""
         try:
             result = call()
         except StorageError as error:
             with self._lock:
+                self.errors[kind] += 1
                 if not self._away:
                     _LOG.warning("the storage is away, predictions go on without it: %s", error)
                 self._away = True
@@ -150,7 +161,7 @@ class ForgivingStorage:
             self._storage.save_project(project, state)
             return True
 
-        saved = self._try(save) is True
+        saved = self._try(save, "write") is True
         with self._lock:
             if saved:
                 self._held.discard(project)

@@ -18,6 +18,7 @@ from prebrush.storage.redis_url import Client, build_client, close_client
 T = TypeVar("T")
 _PROJECTS = PREFIX + b"projects"
 _PAUSE_S = 3.0
+_RELEASE = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) else return 0 end"
 _LONGEST_CAUSE = 200
 
 
@@ -63,6 +64,16 @@ class RedisStorage:
         name = _cache_key(key)
         sealed = seal(name, value)
         self._run(lambda client: _expect(client.set(name, sealed, px=self._ttl_ms), bool))
+
+    def claim(self, key: str, token: str, seconds: float) -> bool:
+        """Tell whether the caller may do the work of a key; see `Storage.claim`."""
+        name, value, ms = _lease_key(key), token.encode(), max(1, round(seconds * 1000))
+        # no answer to NX is a no
+        return self._run(lambda client: client.set(name, value, nx=True, px=ms)) is True
+
+    def release(self, key: str, token: str) -> None:
+        """Give up a claim; see `Storage.release`."""
+        self._run(lambda client: _expect(client.eval(_RELEASE, 1, _lease_key(key), token.encode()), int))
 
     def load_project(self, project: str) -> bytes | None:
         """Return a project's state; see `Storage.load_project`."""
@@ -141,6 +152,10 @@ class RedisStorage:
 
 def _cache_key(key: str) -> bytes:
     return PREFIX + b"cache:" + encode_name(key)
+
+
+def _lease_key(key: str) -> bytes:
+    return PREFIX + b"lease:" + encode_name(key)
 
 
 def _expect(answer: object, kind: type[T]) -> T:

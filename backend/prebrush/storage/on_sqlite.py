@@ -100,6 +100,27 @@ class SqliteStorage:
 
         self._cache.run(write, write=True)
 
+    def claim(self, key: str, token: str, seconds: float) -> bool:
+        """Tell whether the caller may do the work of a key; see `Storage.claim`."""
+        name = _lease_name(key)
+
+        def write(connection: sqlite3.Connection) -> bool:
+            taken = "SELECT 1 FROM entries WHERE key = ? AND abs(? - written_at) < ?"
+            if connection.execute(taken, (name, self._clock(), seconds)).fetchone():
+                return False
+            row = (name, self._clock(), token.encode())
+            connection.execute("INSERT OR REPLACE INTO entries (key, written_at, size, value) VALUES (?, ?, 0, ?)", row)
+            return True
+
+        return self._cache.run(write, write=True)
+
+    def release(self, key: str, token: str) -> None:
+        """Give up a claim; see `Storage.release`."""
+        row = (_lease_name(key), token.encode())
+        self._cache.run(
+            lambda connection: connection.execute("DELETE FROM entries WHERE key = ? AND value = ?", row), write=True
+        )
+
     def load_project(self, project: str) -> bytes | None:
         """Return a project's state; see `Storage.load_project`."""
         name = encode_name(project)
@@ -161,6 +182,10 @@ class SqliteStorage:
             # Python's module takes one step of this statement at a time, and one step gives back one page.
             for _ in range(min(free, _VACUUM_PAGES)):
                 connection.execute("PRAGMA incremental_vacuum")
+
+
+def _lease_name(key: str) -> bytes:
+    return b"lease:" + encode_name(key)
 
 
 def _measure(connection: sqlite3.Connection) -> tuple[int, int, int]:

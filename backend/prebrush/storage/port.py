@@ -32,6 +32,15 @@ class Storage(Protocol):
     def put(self, key: str, value: bytes) -> None:
         """Cache a value, replacing an older one."""
 
+    def claim(self, key: str, token: str, seconds: float) -> bool:
+        """Tell whether the caller may do the work of a key now: nobody else has claimed it in the last `seconds`.
+
+        A claim saves work and guards nothing: it may be lost like any cached value, and then two do the same.
+        """
+
+    def release(self, key: str, token: str) -> None:
+        """Give up a claim, if it is still the one made with this token."""
+
     def load_project(self, project: str) -> bytes | None:
         """Return the state last saved for a project; None if there is none or it is damaged."""
 

@@ -6,13 +6,14 @@ import prometheus_client
 from flask import Blueprint, Response, jsonify, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from prebrush.errors import InvalidBody
+from prebrush.errors import InvalidBody, Overloaded
 from prebrush.labelstudio.request import parse_object, parse_predict, parse_setup, parse_webhook
 from prebrush.labelstudio.result import encode_response
 from prebrush.predictor import Predictor
 from prebrush.settings import Settings
 from prebrush.version import __version__
 from prebrush.web.metrics import Metrics
+from prebrush.web.readiness import Readiness
 from prebrush.web.room import Room
 
 MODEL_CLASS = "prebrush"
@@ -24,13 +25,22 @@ KNOWN_ACTIONS = frozenset(
 """Events by name; any other is counted as OTHER, so that a caller cannot grow the metrics without bound."""
 
 
-def build_api(settings: Settings, predictor: Predictor, metrics: Metrics, room: Room) -> Blueprint:
+def build_api(
+    settings: Settings, predictor: Predictor, metrics: Metrics, room: Room, readiness: Readiness
+) -> Blueprint:
     """Build the blueprint of Label Studio's routes."""
     api = Blueprint("api", __name__)
 
     @api.get("/health")
     def health() -> Response:
         return jsonify(status="UP", model_class=MODEL_CLASS, version=__version__)
+
+    @api.get("/ready")
+    def ready() -> Response:
+        reason = readiness.why_not(predictor, room)
+        if reason:
+            raise Overloaded(reason)
+        return jsonify(status="READY", storage="away" if predictor.storage.away else "up")
 
     @api.get("/")
     def root() -> AnyResponse:
@@ -46,9 +56,12 @@ def build_api(settings: Settings, predictor: Predictor, metrics: Metrics, room: 
 
     @api.post("/predict")
     def predict() -> Response:
-        with room.enter():
-            body = parse_predict(request.get_data(cache=False), max_tasks=settings.server.max_tasks)
-            entries, version = predictor.answer(body)
+        # read and parsed before a place is taken: a slow client holds none
+        body = parse_predict(request.get_data(cache=False), max_tasks=settings.server.max_tasks)
+        # gunicorn's, paced by `PacedWorker`; no other server has it
+        connection = request.environ.get("gunicorn.socket")
+        with room.enter(batch=len(body.tasks) > 1):
+            entries, version = predictor.answer(body, getattr(connection, "has_hung_up", never))
             return Response(encode_response(entries, version), mimetype="application/json")
 
     @api.post("/webhook")
@@ -63,6 +76,11 @@ def build_api(settings: Settings, predictor: Predictor, metrics: Metrics, room: 
 
     _add_older_routes(api, predictor)
     return api
+
+
+def never() -> bool:
+    """Tell of a client that cannot be watched that it is there."""
+    return False
 
 
 def _add_older_routes(api: Blueprint, predictor: Predictor) -> None:

@@ -10,16 +10,24 @@ from flask import Flask, Response, g, request
 from prebrush.errors import NotAuthorized
 from prebrush.predictor import Predictor, build_predictor
 from prebrush.settings import Settings
+from prebrush.tracing import choose_id, request_id
 from prebrush.web.api import build_api
 from prebrush.web.failures import register_failures
 from prebrush.web.metrics import Metrics
 from prebrush.web.playground import build_playground
+from prebrush.web.readiness import Readiness
 from prebrush.web.room import Room
 
 logger = logging.getLogger("prebrush.access")
 
 
-def create_app(settings: Settings, predictor: Predictor | None = None) -> Flask:
+OPEN_PATHS = frozenset({"/health", "/ready"})
+"""Asked by probes and proxies, which have no password; they tell no more than status and version."""
+QUIET_PATHS = OPEN_PATHS | {"/metrics"}
+"""Asked every few seconds by machines, and logged only where everything is."""
+
+
+def create_app(settings: Settings, predictor: Predictor | None = None, readiness: Readiness | None = None) -> Flask:
     """Build the app.
 
     Parameters
@@ -27,18 +35,21 @@ def create_app(settings: Settings, predictor: Predictor | None = None) -> Flask:
     settings : Settings
     predictor : Predictor or None
         None builds one from the settings.
+    readiness : Readiness or None
+        None is that of a server whose kernels are loaded as they are needed.
     """
     app = Flask("prebrush.web")
     app.config["MAX_CONTENT_LENGTH"] = settings.server.max_body_bytes
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider has it, its base class does not
     predictor = predictor or build_predictor(settings)
-    metrics = Metrics(predictor)
     room = Room(settings.server.threads)
-    app.register_blueprint(build_api(settings, predictor, metrics, room))
+    metrics = Metrics(predictor, room)
+    readiness = readiness or Readiness(is_warm=True)
+    app.register_blueprint(build_api(settings, predictor, metrics, room, readiness))
     app.register_blueprint(build_playground(settings, predictor, room))
     register_failures(app)
-    _guard(app, settings)
     _observe(app, metrics)
+    _guard(app, settings)
     return app
 
 
@@ -50,6 +61,8 @@ def _guard(app: Flask, settings: Settings) -> None:
 
     @app.before_request
     def check_credentials() -> None:
+        if request.path in OPEN_PATHS:
+            return
         shown = request.authorization
         given = (shown.username or "", shown.password or "") if shown and shown.type == "basic" else ("", "")
         # both are compared in any case, in constant time, so that timing tells nothing of either
@@ -59,17 +72,32 @@ def _guard(app: Flask, settings: Settings) -> None:
 
 
 def _observe(app: Flask, metrics: Metrics) -> None:
-    """Count every request and write one line for it."""
+    """Count every request and write one line for it, with the id that all lines about it carry."""
 
     @app.before_request
-    def start_clock() -> None:
+    def start() -> None:
         g.started = time.perf_counter()
+        request_id.set(choose_id(request.headers.get("X-Request-ID")))
+        if request.mimetype == "multipart/form-data":
+            # read before a route takes a place for long requests, so that a slow client holds none
+            _ = request.files
 
     @app.after_request
     def log_request(response: Response) -> Response:
         seconds = time.perf_counter() - g.get("started", time.perf_counter())
         route: Any = request.url_rule
         metrics.observe_request(route.rule if route else "unknown", response.status_code, seconds)
-        level = logging.DEBUG if request.path in {"/health", "/metrics"} else logging.INFO
-        logger.log(level, "%s %s %d %.1f ms", request.method, request.path, response.status_code, seconds * 1000)
+        response.headers["X-Request-ID"] = request_id.get()
+        level = logging.DEBUG if request.path in QUIET_PATHS else logging.INFO
+        fields = {
+            "method": request.method,
+            "path": request.path,
+            "status": response.status_code,
+            "milliseconds": round(seconds * 1000, 1),
+        }
+        logger.log(level, "%s %s %d %.1f ms", *fields.values(), extra={"fields": fields})
         return response
+
+    @app.teardown_request
+    def end(_: BaseException | None) -> None:
+        request_id.set("")

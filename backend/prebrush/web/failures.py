@@ -7,6 +7,7 @@ from flask import Flask, Response, jsonify
 from werkzeug.exceptions import HTTPException
 
 from prebrush.errors import (
+    Abandoned,
     ConfigError,
     ImageError,
     ImageForbidden,
@@ -29,6 +30,8 @@ STATUS: dict[type[PrebrushError], int] = {
     NotAuthorized: 401,
     RequestError: 400,
     Overloaded: 503,
+    # nobody reads it; the number that web servers' logs use
+    Abandoned: 499,
     ImageNotFound: 404,
     ImageForbidden: 403,
     ImageTooLarge: 413,

@@ -1,7 +1,10 @@
 """Running the app under gunicorn: one process, many threads; the kernels release the interpreter lock."""
 
+import logging
+import os
 import socket
 import sys
+import threading
 from importlib.metadata import version
 from typing import Any
 
@@ -14,9 +17,14 @@ from prebrush.settings import Settings, server_url
 from prebrush.storage import open_storage
 from prebrush.warming import warm_kernels
 from prebrush.web.app import create_app
+from prebrush.web.readiness import Readiness
+
+logger = logging.getLogger(__name__)
 
 STOP_WITHIN_S = 30
 """Time that requests under way get when the server is told to stop."""
+HAND_BACK_WITHIN_S = 20
+"""When they are answered with what is ready: Label Studio asks again for the rest, and the next server has it."""
 
 
 def run_server(settings: Settings) -> None:
@@ -36,6 +44,8 @@ def run_server(settings: Settings) -> None:
     check_settings(settings)
 
     class Server(BaseApplication):  # type: ignore[misc]  # gunicorn is not typed
+        readiness = Readiness()
+
         def load_config(self) -> None:
             for name, value in gunicorn_options(settings).items():
                 self.cfg.set(name, value)
@@ -46,10 +56,15 @@ def run_server(settings: Settings) -> None:
         def load(self) -> Any:
             bound_allocator()
             # here and not earlier: gunicorn forks the worker first, and threads do not survive that
-            warm_kernels()
             predictor = build_predictor(settings)
+            self.predictor = predictor
             self.cfg.set("worker_exit", lambda _server, _worker: predictor.close())
-            return create_app(settings, predictor)
+            return create_app(settings, predictor, self.readiness)
+
+        def stop(self) -> None:
+            """Take no new work, and answer what is under way in time."""
+            self.readiness.is_stopping = True
+            self.predictor.errands.hand_back_within(HAND_BACK_WITHIN_S)
 
     Server().run()
 
@@ -101,7 +116,7 @@ def gunicorn_options(settings: Settings) -> dict[str, Any]:
         "bind": f"{server.host}:{server.port}" if ":" not in server.host else f"[{server.host}]:{server.port}",
         # one process: segments, connections and warm kernels are shared by all threads
         "workers": 1,
-        "worker_class": "gthread",
+        "worker_class": "prebrush.web.pacing.PacedWorker",
         "threads": server.threads,
         # a thread may work on one batch for as long as Label Studio waits; the worker's own heartbeat goes on meanwhile
         "timeout": 120,
@@ -109,8 +124,29 @@ def gunicorn_options(settings: Settings) -> dict[str, Any]:
         "keepalive": 75,
         "loglevel": "warning",
         "proc_name": "prebrush",
-        "post_worker_init": announce,
+        "post_worker_init": warm_up,
+        # its lines go the way of all others
+        "logconfig_dict": {
+            "root": None,
+            "loggers": {"gunicorn.error": {"level": "WARNING", "handlers": [], "propagate": True}},
+        },
     }
+
+
+def warm_up(worker: Any) -> None:
+    """Load the kernels while `/health` answers already, then say that the server is ready."""
+
+    def load() -> None:
+        try:
+            warm_kernels()
+        except Exception:
+            logger.exception("the kernels cannot be loaded")
+            # gunicorn's number for a worker that could not start, which ends the server
+            os._exit(3)
+        worker.app.readiness.is_warm = True
+        announce(worker)
+
+    threading.Thread(target=load, name="prebrush-warm-up", daemon=True).start()
 
 
 def announce(worker: Any) -> None:

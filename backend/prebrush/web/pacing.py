@@ -1,0 +1,140 @@
+"""A gunicorn worker whose threads are not held by clients that send their request slowly, or stop in the middle of it.
+
+A thread reads a request from a socket without a limit of time, so as many slow clients as there are threads would stop
+the server. Here a client has some seconds, and more as it goes on sending; while requests wait for a thread, it has
+less than one. A proxy that reads whole requests before it passes them on does the same for many more clients.
+"""
+
+import select
+import socket
+import threading
+import time
+from typing import Any
+
+from gunicorn.workers.gthread import ThreadWorker
+from werkzeug.exceptions import RequestTimeout
+
+GRACE_S = 10.0
+"""Time for a request while threads are free."""
+GRACE_IN_NEED_S = 0.5
+"""Time for it while other requests wait for a thread: on the networks this runs in, most arrive in milliseconds."""
+LEAST_BYTES_PER_S = 50_000
+"""A client that sends as much is never too slow: 100 annotations with masks may come over a poor line."""
+LOOK_EVERY_S = 0.1
+FIRST_BYTE_S = 0.1
+"""A new connection on which nothing comes for so long waits in gunicorn's loop and not on a thread."""
+LAST_BYTES_S = 0.05
+"""For what is still on its way when a connection is closed: gunicorn's loop, which serves all, waits for it."""
+
+
+class Crowd:
+    """How many connections wait for a thread. Safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting = 0
+
+    @property
+    def waits(self) -> bool:
+        """Whether anybody does."""
+        return self._waiting > 0
+
+    def change(self, by: int) -> None:
+        """Count one more, or one less."""
+        with self._lock:
+            self._waiting += by
+
+
+class PacedSocket:
+    """A connection whose bytes must come at a pace; all else is the socket's own.
+
+    A client that is too slow has reached its end: nothing more is read. While the app reads a body, `RequestTimeout`
+    tells it so once.
+    """
+
+    def __init__(self, own: socket.socket, crowd: Crowd) -> None:
+        self._own = own
+        self._crowd = crowd
+        self._started = time.monotonic()
+        self._received = 0
+        self._is_over = False
+        self.in_body = False
+        self.is_closing = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._own, name)
+
+    def begin(self) -> None:
+        """Start the clock for a new request."""
+        self._started = time.monotonic()
+        self._received = 0
+
+    def recv(self, size: int, flags: int = 0) -> bytes:
+        """Receive, in time, or nothing."""
+        poll = select.poll()
+        poll.register(self._own, select.POLLIN)
+        if self.is_closing:
+            return self._own.recv(size, flags) if poll.poll(LAST_BYTES_S * 1000) else b""
+        while not self._is_over:
+            if poll.poll(LOOK_EVERY_S * 1000):
+                data = self._own.recv(size, flags)
+                self._received += len(data)
+                if not data or not self._is_late():
+                    return data
+            self._is_over = self._is_late()
+        if self.in_body:
+            self.in_body = False
+            raise RequestTimeout("the request came too slowly; send it at once")
+        return b""
+
+    def _is_late(self) -> bool:
+        grace_s = GRACE_IN_NEED_S if self._crowd.waits else GRACE_S
+        return time.monotonic() - self._started > grace_s + self._received / LEAST_BYTES_PER_S
+
+    def has_hung_up(self) -> bool:
+        """Tell whether the client has closed the connection, without taking anything from it."""
+        try:
+            return not self._own.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+
+
+class PacedWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is not typed
+    """gunicorn's worker of threads, with paced connections."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._crowd = Crowd()
+
+    def enqueue_req(self, conn: Any) -> None:
+        """Hand a connection to the threads; until one takes it, it waits."""
+        self._crowd.change(+1)
+        super().enqueue_req(conn)
+
+    def handle(self, conn: Any) -> Any:
+        """Read one request and answer it."""
+        self._crowd.change(-1)
+        if not isinstance(conn.sock, PacedSocket):
+            conn.sock = PacedSocket(conn.sock, self._crowd)
+            if hasattr(conn, "wait_for_data"):
+                wait = conn.wait_for_data
+                conn.wait_for_data = lambda _: wait(FIRST_BYTE_S)
+        conn.sock.begin()
+        goes_on = super().handle(conn)
+        conn.sock.is_closing = not goes_on
+        return goes_on
+
+    def handle_request(self, req: Any, conn: Any) -> Any:
+        """Let the app answer a request whose head was read."""
+        conn.sock.in_body = True
+        try:
+            return super().handle_request(req, conn)
+        finally:
+            conn.sock.in_body = False
+
+    def handle_exit(self, sig: Any, frame: Any) -> None:
+        """Stop in order, and tell the app."""
+        self.app.stop()
+        super().handle_exit(sig, frame)
