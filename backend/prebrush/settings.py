@@ -50,6 +50,9 @@ class ServerSettings:
     answer_within_s: float = param(
         80.0, low=0.05, high=95, unit="s", help="A batch answers after this; the rest is finished in the background."
     )
+    stop_within_s: float = param(
+        30.0, low=1, high=600, unit="s", help="Told to stop, the server answers with what is ready before this is over."
+    )
     max_body_bytes: int = param(
         268_435_456, low=1024, high=2**40, unit="bytes", help="Largest request; Label Studio sends up to 250 MB."
     )

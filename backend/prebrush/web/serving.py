@@ -1,6 +1,7 @@
 """Running the app under gunicorn: one process, many threads; the kernels release the interpreter lock."""
 
 import logging
+import math
 import os
 import socket
 import sys
@@ -21,10 +22,8 @@ from prebrush.web.readiness import Readiness
 
 logger = logging.getLogger(__name__)
 
-STOP_WITHIN_S = 30
-"""Time that requests under way get when the server is told to stop."""
-HAND_BACK_WITHIN_S = 20
-"""When they are answered with what is ready: Label Studio asks again for the rest, and the next server has it."""
+HAND_BACK_FRACTION = 2 / 3
+"""Of the time to stop in; then requests are answered with what is ready, and Label Studio asks again for the rest."""
 
 
 def run_server(settings: Settings) -> None:
@@ -64,7 +63,7 @@ def run_server(settings: Settings) -> None:
         def stop(self) -> None:
             """Take no new work, and answer what is under way in time."""
             self.readiness.is_stopping = True
-            self.predictor.errands.hand_back_within(HAND_BACK_WITHIN_S)
+            self.predictor.errands.hand_back_within(HAND_BACK_FRACTION * settings.server.stop_within_s)
 
     Server().run()
 
@@ -120,7 +119,7 @@ def gunicorn_options(settings: Settings) -> dict[str, Any]:
         "threads": server.threads,
         # a thread may work on one batch for as long as Label Studio waits; the worker's own heartbeat goes on meanwhile
         "timeout": 120,
-        "graceful_timeout": STOP_WITHIN_S,
+        "graceful_timeout": math.ceil(server.stop_within_s),
         "keepalive": 75,
         "loglevel": "warning",
         "proc_name": "prebrush",
