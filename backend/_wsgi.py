@@ -6,10 +6,17 @@ Settings are those of ``prebrush serve``: config.yaml in the working folder, and
 import argparse
 import atexit
 import logging
+import os
 import signal
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
+
+from prebrush.cli import ONE_THREAD
+
+# before anything imports NumPy, which reads them once
+for _name in ONE_THREAD:
+    os.environ.setdefault(_name, "1")
 
 from label_studio_ml import api
 from label_studio_ml import model as tool

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from demo.processes import Server, find_free_port, run_server
+from demo.processes import Server, find_free_port, run_server, wait_for
 
 _START_LIMIT_S = 180.0
 """A start with an empty kernel cache compiles first."""
@@ -33,4 +33,5 @@ def run_prebrush(folder: Path, log: Path, settings: Mapping[str, str], port: int
     with run_server(
         command, url=url, environment=environment, log=log, start_limit_s=_START_LIMIT_S, folder=folder
     ) as server:
+        wait_for(server.is_ready, f"{url}/ready; its log is {log}", _START_LIMIT_S)
         yield server

@@ -60,10 +60,17 @@ class Server:
 
     def is_healthy(self) -> bool:
         """Tell whether ``/health`` answers; a process that has ended is an error."""
+        return self._answers("/health")
+
+    def is_ready(self) -> bool:
+        """Tell whether prebrush has all its kernels; a process that has ended is an error."""
+        return self._answers("/ready")
+
+    def _answers(self, path: str) -> bool:
         if self.process.poll() is not None:
             raise RuntimeError(f"{self.url} ended with status {self.process.returncode}:\n{self.log_tail()}")
         try:
-            with urlopen(f"{self.url}/health", timeout=5) as answer:
+            with urlopen(self.url + path, timeout=5) as answer:
                 return bool(answer.status == 200)
         except (URLError, OSError):
             return False

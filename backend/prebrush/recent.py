@@ -31,12 +31,16 @@ class Recent(Generic[V]):
                 self._values.move_to_end(key)
             return self._values.get(key)
 
-    def put(self, key: str, value: V) -> None:
-        """Keep a value, replacing an older one."""
+    def put(self, key: str, value: V) -> list[str]:
+        """Keep a value, replacing an older one; return the keys of those that had to leave."""
+        left = []
         with self._lock:
             if key in self._values:
                 self._room += self._size_of(self._values.pop(key))
             self._room -= self._size_of(value)
             self._values[key] = value
             while self._room < 0:
-                self._room += self._size_of(self._values.popitem(last=False)[1])
+                oldest, its_value = self._values.popitem(last=False)
+                self._room += self._size_of(its_value)
+                left.append(oldest)
+        return left

@@ -27,6 +27,9 @@ from prebrush.storage import Storage, pack_arrays, pack_segments, unpack_arrays,
 PREPARED_BYTES = 96_000_000
 """Of images prepared for clicks, kept in memory beside the storage: a dozen or two."""
 
+STORED_PREPARED_BYTES = 256_000_000
+"""Of them in the storage, from each server: they are large and soon of no use, and must not push out the segments."""
+
 MOST_PREPARED_BYTES = 64_000_000
 """Of one image."""
 
@@ -56,6 +59,7 @@ class Segmenter:
         self._measures = measures
         self._max_pixels = max_pixels
         self._prepared: Recent[Arrays] = Recent(PREPARED_BYTES, _size_of)
+        self._stored: Recent[int] = Recent(STORED_PREPARED_BYTES, int)
         self._locks = [threading.Lock() for _ in range(1024)]
 
     def compute(self, pixels: RGBImage, recipe: Recipe, urgency: Urgency = Urgency.NOW) -> Segments:
@@ -171,7 +175,11 @@ class Segmenter:
             with recipe.method.contained(), self._measures.clock("prepare", recipe.method.name):
                 prepared = preparation.prepare(pixels)
             if _size_of(prepared) <= MOST_PREPARED_BYTES:
-                self._storage.put(key, pack_arrays(prepared))
+                packed = pack_arrays(prepared)
+                self._storage.put(key, packed)
+                for left in self._stored.put(key, len(packed)):
+                    # no prepared image looks like this, so it is prepared anew if somebody comes back to it
+                    self._storage.put(left, b"")
             return prepared
 
         found = self._prepared.get(key)

@@ -210,6 +210,18 @@ def test_the_second_line_asks_for_the_password(tmp_path):
     assert (done.returncode, done.stdout) == (0, "401\n")
 
 
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="only Linux lists a process's threads there")
+def test_no_library_makes_threads_of_its_own(tmp_path):
+    # they would fight ours for the cores; on a machine of one core there are none in any case
+    code = (
+        "import os, threading, _wsgi, numpy as np, cv2\n"
+        "a = np.ones((1500, 1500)); a @ a; cv2.GaussianBlur(a, (0, 0), 5)\n"
+        "print(len(os.listdir('/proc/self/task')) - threading.active_count())"
+    )
+    done = run_once([sys.executable, "-c", code], tmp_path, {"PYTHONPATH": f"{SECOND_LINE}:{BACKEND}"})
+    assert (done.returncode, done.stdout) == (0, "0\n"), done.stderr
+
+
 def test_the_first_line_which_cannot_ask_refuses_to_start(tmp_path):
     skip_without_the_tool()
     environ = {"BASIC_AUTH_USER": "u", "BASIC_AUTH_PASS": "p"}

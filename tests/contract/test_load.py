@@ -85,8 +85,8 @@ def test_too_many_at_once_are_told_to_come_back(served):
 def test_slow_clients_hold_no_threads(served, stage):
     sent = {
         "nothing": b"",
-        "head": b"POST /setup HTTP/1.1\r\nHost: x\r\nX-",
-        "body": b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n{",
+        "head": b"POST /setup HTTP/1.1\r\nHost: localhost\r\nX-",
+        "body": b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n{",
     }[stage]
     clients = [connect(served) for _ in range(SLOW_CLIENTS)]
     over = threading.Event()
@@ -117,7 +117,7 @@ def test_slow_clients_hold_no_threads(served, stage):
 
 def test_a_body_that_stops_is_answered_408(served):
     with connect(served) as one:
-        one.sendall(b"POST /setup HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{")
+        one.sendall(b"POST /setup HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{")
         answer = b""
         while chunk := one.recv(65536):
             answer += chunk
@@ -129,7 +129,7 @@ def test_a_body_that_stops_is_answered_408(served):
 def test_a_large_body_at_an_ordinary_pace_is_no_slow_client(served):
     content = json.dumps({"action": "X", "junk": "x" * 3_000_000}).encode()
     with connect(served) as one:
-        one.sendall(b"POST /webhook HTTP/1.1\r\nHost: x\r\nConnection: close\r\n")
+        one.sendall(b"POST /webhook HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n")
         one.sendall(f"Content-Length: {len(content)}\r\n\r\n".encode())
         for start in range(0, len(content), 100_000):
             one.sendall(content[start : start + 100_000])
@@ -161,7 +161,7 @@ def test_a_client_that_hangs_up_is_worked_for_no_longer(tmp_path):
         for image in images:
             content = json.dumps(body_of([image])).encode()
             one = connect(server)
-            one.sendall(f"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: {len(content)}\r\n\r\n".encode())
+            one.sendall(f"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(content)}\r\n\r\n".encode())
             one.sendall(content)
             clients.append(one)
         wait_until(lambda: metric(server, "prebrush_tasks_unfinished") > 3)

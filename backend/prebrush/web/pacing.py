@@ -5,6 +5,7 @@ the server. Here a client has some seconds, and more as it goes on sending; whil
 less than one. A proxy that reads whole requests before it passes them on does the same for many more clients.
 """
 
+import math
 import select
 import socket
 import threading
@@ -24,7 +25,8 @@ LOOK_EVERY_S = 0.1
 FIRST_BYTE_S = 0.1
 """A new connection on which nothing comes for so long waits in gunicorn's loop and not on a thread."""
 LAST_BYTES_S = 0.05
-"""For what is still on its way when a connection is closed: gunicorn's loop, which serves all, waits for it."""
+"""For what is still on its way when a connection is closed: gunicorn's loop, which serves all, waits for it. A client
+that goes on sending gets no more of it."""
 
 
 class Crowd:
@@ -59,7 +61,7 @@ class PacedSocket:
         self._received = 0
         self._is_over = False
         self.in_body = False
-        self.is_closing = False
+        self._closed_at = math.inf
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._own, name)
@@ -69,13 +71,18 @@ class PacedSocket:
         self._started = time.monotonic()
         self._received = 0
 
+    def end(self) -> None:
+        """Note that no more requests are taken; what still comes is thrown away."""
+        self._closed_at = time.monotonic()
+
     def recv(self, size: int, flags: int = 0) -> bytes:
         """Receive, in time, or nothing."""
         poll = select.poll()
         poll.register(self._own, select.POLLIN)
-        if self.is_closing:
-            return self._own.recv(size, flags) if poll.poll(LAST_BYTES_S * 1000) else b""
         while not self._is_over:
+            if math.isfinite(self._closed_at):
+                left_s = self._closed_at + LAST_BYTES_S - time.monotonic()
+                return self._own.recv(size, flags) if left_s > 0 and poll.poll(left_s * 1000) else b""
             if poll.poll(LOOK_EVERY_S * 1000):
                 data = self._own.recv(size, flags)
                 self._received += len(data)
@@ -123,7 +130,8 @@ class PacedWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is not typed
                 conn.wait_for_data = lambda _: wait(FIRST_BYTE_S)
         conn.sock.begin()
         goes_on = super().handle(conn)
-        conn.sock.is_closing = not goes_on
+        if not goes_on:
+            conn.sock.end()
         return goes_on
 
     def handle_request(self, req: Any, conn: Any) -> Any:
