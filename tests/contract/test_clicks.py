@@ -107,6 +107,19 @@ def test_an_image_is_prepared_once_for_all_clicks_and_servers(client, discs, pre
     assert not file_server.asked
 
 
+def test_prepared_images_have_a_bounded_share_of_the_storage(
+    client, discs, preparations, make_settings, file_server, monkeypatch
+):
+    monkeypatch.setattr("prebrush.segmenter.STORED_PREPARED_BYTES", 1)
+    crowded = create_app(make_settings()).test_client()
+    assert ask(crowded, click(40, 40))
+    assert ask(crowded, click(80, 120))
+    assert len(preparations) == 1
+    # what had to leave the storage is prepared anew by a server that wants it
+    assert ask(client, click(40, 40))
+    assert len(preparations) == 2
+
+
 def test_opening_a_task_prepares_its_image(client, discs, preparations):
     assert predict(client, [TASK]).status_code == 200
     deadline = time.monotonic() + 30
