@@ -66,6 +66,12 @@ package: .venv/.test
 bench: .venv/.test
 	$(BIN)/python -m bench $(BENCH)
 
+# Many annotators for ten minutes, against one server and against three behind a proxy; ARGS="--minutes 2" for fewer.
+.PHONY: soak
+soak: .venv/.test
+	@$(SYSTEM) redis-server haproxy
+	$(BIN)/python -m bench.soak $(ARGS)
+
 clean:
 	rm -rf .venv .venv-lowest .venv-studio .venv-face .e2e build dist
 

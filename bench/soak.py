@@ -45,7 +45,10 @@ LEAST_MINUTES_TO_JUDGE = 5.0
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run showed; of memory, for each server, the samples after the warm-up in MB and their slope per hour."""
+    """What a run showed; of each server's memory the first and last MB after the warm-up, and its slope in MB an hour.
+
+    The slope is that of what is left without the answers and images kept in memory: those are bounded, and fill up.
+    """
 
     records: Records
     memory: list[tuple[float, float, float]]
@@ -152,7 +155,7 @@ def soak(minutes: float, servers: int = 1, people: int = 30, pause_s: float = 5.
             run_servers(Path(name), servers, studio.url, threads) as (url, each),
         ):
             annotators = Annotators(url, people, pause_s)
-            samples: list[list[tuple[float, float]]] = [[] for _ in each]
+            samples: list[list[tuple[float, float, float]]] = [[] for _ in each]
             over = threading.Event()
             watcher = threading.Thread(target=watch_memory, args=(each, samples, over))
             watcher.start()
@@ -168,28 +171,39 @@ def soak(minutes: float, servers: int = 1, people: int = 30, pause_s: float = 5.
         studio.stop()
 
 
-def metric(url: str, name: str) -> float:
-    """Read one metric of a server."""
-    text = urllib3.request("GET", f"{url}/metrics", timeout=30, retries=False).data.decode()
+def read_metrics(url: str) -> str:
+    return urllib3.request("GET", f"{url}/metrics", timeout=30, retries=False).data.decode()
+
+
+def metric(text: str, name: str) -> float:
+    """Find one metric in what a server shows."""
     return float(re.search(rf"^{name} (\S+)$", text, re.MULTILINE)[1])  # type: ignore[index]  # it is there
 
 
+def memory_of(url: str) -> tuple[float, float]:
+    """Give the MB that a server takes, and those of them that are not kept answers and images."""
+    text = read_metrics(url)
+    resident = metric(text, "process_resident_memory_bytes")
+    return resident / 1e6, (resident - metric(text, "prebrush_kept_bytes")) / 1e6
+
+
 def is_idle(url: str) -> bool:
-    return metric(url, "prebrush_tasks_unfinished") == 0 == metric(url, "prebrush_cores_busy")
+    text = read_metrics(url)
+    return metric(text, "prebrush_tasks_unfinished") == 0 == metric(text, "prebrush_cores_busy")
 
 
-def watch_memory(servers: list[str], samples: list[list[tuple[float, float]]], over: threading.Event) -> None:
+def watch_memory(servers: list[str], samples: list[list[tuple[float, float, float]]], over: threading.Event) -> None:
     """Sample the memory of every server, in MB, until it is over."""
     started = time.monotonic()
     while not over.wait(SAMPLE_S):
         for url, own in zip(servers, samples, strict=True):
-            own.append((time.monotonic() - started, metric(url, "process_resident_memory_bytes") / 1e6))
+            own.append((time.monotonic() - started, *memory_of(url)))
 
 
-def slope(samples: list[tuple[float, float]]) -> tuple[float, float, float]:
-    """Give the first and last MB after the warm-up, and the slope of the line through all of them in MB per hour."""
+def slope(samples: list[tuple[float, float, float]]) -> tuple[float, float, float]:
+    """Give the first and last MB after the warm-up, and the slope of the line through what is not kept on purpose."""
     warm = np.array(samples[int(WARM_UP_FRACTION * len(samples)) :])
-    per_s = np.polyfit(warm[:, 0], warm[:, 1], 1)[0]
+    per_s = np.polyfit(warm[:, 0], warm[:, 2], 1)[0]
     return float(warm[0, 1]), float(warm[-1, 1]), float(3600 * per_s)
 
 
@@ -201,7 +215,7 @@ def report(outcome: Outcome, title: str, minutes: float) -> str:
         for kind, n, *times, refused, errors in outcome.records.rows()
     ]
     grown = [
-        f"{first:.0f} MB after the warm-up, {last:.0f} MB at the end, slope {per_hour:+.0f} MB an hour"
+        f"{first:.0f} MB after the warm-up, {last:.0f} MB at the end; without what is kept {per_hour:+.0f} MB an hour"
         for first, last, per_hour in outcome.memory
     ]
     verdict = "pass" if outcome.passed(minutes) else "**missed**"

@@ -63,6 +63,11 @@ class Predictor:
         self.preparer = Preparer(self.segmenter)
         self._recent: Recent[bytes] = Recent(RECENT_BYTES, len)
 
+    @property
+    def kept_bytes(self) -> int:
+        """Bytes kept in memory beside the storage, of what was answered and prepared last."""
+        return self._recent.size + self.segmenter.kept_bytes
+
     def close(self) -> None:
         """Write what the storage could not take yet, and let go of it."""
         self.storage.close()

@@ -20,9 +20,14 @@ class Recent(Generic[V]):
 
     def __init__(self, max_bytes: int, size_of: Callable[[V], int]) -> None:
         self._values: OrderedDict[str, V] = OrderedDict()
-        self._room = max_bytes
+        self._max_bytes = self._room = max_bytes
         self._size_of = size_of
         self._lock = threading.Lock()
+
+    @property
+    def size(self) -> int:
+        """Bytes of all values."""
+        return self._max_bytes - self._room
 
     def get(self, key: str) -> V | None:
         """Return a value, or None if it is not there any more."""

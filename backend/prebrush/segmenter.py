@@ -62,6 +62,11 @@ class Segmenter:
         self._stored: Recent[int] = Recent(STORED_PREPARED_BYTES, int)
         self._locks = [threading.Lock() for _ in range(1024)]
 
+    @property
+    def kept_bytes(self) -> int:
+        """Bytes of the prepared images in memory."""
+        return self._prepared.size
+
     def compute(self, pixels: RGBImage, recipe: Recipe, urgency: Urgency = Urgency.NOW) -> Segments:
         """Segment an image, waiting for a free core."""
         with self.cores.take(urgency), self._measures.clock("segment", recipe.method.name):

@@ -8,6 +8,7 @@ def test_what_was_not_asked_for_the_longest_leaves_first():
     assert recent.put("a", b"1234") == recent.put("b", b"1234") == []
     assert recent.get("a") == b"1234"
     assert recent.put("c", b"1234") == ["b"]
+    assert recent.size == 8
     assert (recent.get("a"), recent.get("b"), recent.get("c")) == (b"1234", None, b"1234")
 
 

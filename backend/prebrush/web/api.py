@@ -6,12 +6,13 @@ import prometheus_client
 from flask import Blueprint, Response, jsonify, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from prebrush.errors import InvalidBody, Overloaded
+from prebrush.errors import InvalidBody
 from prebrush.labelstudio.request import parse_object, parse_predict, parse_setup, parse_webhook
 from prebrush.labelstudio.result import encode_response
 from prebrush.predictor import Predictor
 from prebrush.settings import Settings
 from prebrush.version import __version__
+from prebrush.web.failures import error_body
 from prebrush.web.metrics import Metrics
 from prebrush.web.readiness import Readiness
 from prebrush.web.room import Room
@@ -39,7 +40,8 @@ def build_api(
     def ready() -> Response:
         reason = readiness.why_not(predictor, room)
         if reason:
-            raise Overloaded(reason)
+            # no error to be logged: a probe asks every few seconds
+            return error_body("not_ready", reason, 503)
         return jsonify(status="READY", storage="away" if predictor.storage.away else "up")
 
     @api.get("/")

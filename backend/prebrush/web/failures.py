@@ -45,6 +45,9 @@ STATUS: dict[type[PrebrushError], int] = {
 }
 """Status by class; a class that is not listed takes its nearest parent's."""
 
+RETRY_AFTER_S = "10"
+"""What a caller is told that came too early: by then most of what was waiting is done."""
+
 
 def status_of(error: PrebrushError) -> int:
     """Return the HTTP status of an error."""
@@ -60,6 +63,8 @@ def error_body(code: str, detail: str, status: int) -> Response:
     """Build the one error answer: ``{"error": "invalid_params", "detail": "..."}``."""
     response = jsonify(error=code, detail=detail)
     response.status_code = status
+    if status == 503:
+        response.headers["Retry-After"] = RETRY_AFTER_S
     return response
 
 
@@ -71,8 +76,6 @@ def register_failures(app: Flask) -> None:
         status = status_of(error)
         logger.log(logging.ERROR if status == 500 else logging.WARNING, "%s: %s", code_of(type(error).__name__), error)
         response = error_body(code_of(type(error).__name__), str(error), status)
-        if isinstance(error, Overloaded):
-            response.headers["Retry-After"] = "10"
         if isinstance(error, NotAuthorized):
             response.headers["WWW-Authenticate"] = 'Basic realm="prebrush"'
         return response

@@ -67,6 +67,7 @@ class Metrics:
             "Images that wait to be prepared for clicks.",
             lambda: predictor.preparer.waiting,
         )
+        watch("prebrush_kept_bytes", "Answers and prepared images in memory.", lambda: predictor.kept_bytes)
         watch("prebrush_cores_busy", "Images that are segmented now.", lambda: cores.taken)
         watch("prebrush_cores_waited_for", "Images that wait for a core.", lambda: cores.waiting)
         watch("prebrush_long_requests", "Long requests under way.", lambda: room.taken)

@@ -117,22 +117,25 @@ class PacedWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is not typed
 
     def enqueue_req(self, conn: Any) -> None:
         """Hand a connection to the threads; until one takes it, it waits."""
+        # before the parser is made, which keeps the socket
+        if not isinstance(conn.sock, PacedSocket):
+            conn.sock = PacedSocket(conn.sock, self._crowd)
+            # newer gunicorns hand out a connection before anything came on it
+            if hasattr(conn, "wait_for_data"):
+                wait = conn.wait_for_data
+                conn.wait_for_data = lambda _: wait(FIRST_BYTE_S)
         self._crowd.change(+1)
         super().enqueue_req(conn)
 
     def handle(self, conn: Any) -> Any:
         """Read one request and answer it."""
         self._crowd.change(-1)
-        if not isinstance(conn.sock, PacedSocket):
-            conn.sock = PacedSocket(conn.sock, self._crowd)
-            if hasattr(conn, "wait_for_data"):
-                wait = conn.wait_for_data
-                conn.wait_for_data = lambda _: wait(FIRST_BYTE_S)
         conn.sock.begin()
-        goes_on = super().handle(conn)
-        if not goes_on:
+        told = super().handle(conn)
+        # older gunicorns give the connection along
+        if not (told[0] if isinstance(told, tuple) else told):
             conn.sock.end()
-        return goes_on
+        return told
 
     def handle_request(self, req: Any, conn: Any) -> Any:
         """Let the app answer a request whose head was read."""
