@@ -11,7 +11,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 STUDIO := $(if $(PREBRUSH_TEST_STUDIO),,.venv-studio/.studio)
 SYSTEM := sh tests/install_system_parts.sh
 
-.PHONY: serve demo test test-lowest lint format documents pictures e2e image package bench clean
+.PHONY: install serve demo test test-lowest lint format documents pictures recordings screenshots e2e image package bench clean
+
+# The commands in .venv/bin, nothing started.
+install: .venv/.serve
 
 serve: .venv/.serve
 	@$(BIN)/prebrush serve --port $(PORT) $(ARGS)
@@ -46,6 +49,14 @@ documents: .venv/.test
 
 pictures: .venv/.test
 	$(BIN)/python docs/make_pictures.py
+
+# Every command on a terminal, and the editor of a real Label Studio.
+recordings: .venv/.test
+	PYTHONPATH=. $(BIN)/python docs/record_terminal.py
+
+screenshots: .venv/.test $(STUDIO)
+	@$(SYSTEM) chromium
+	PYTHONPATH=.:tests $(BIN)/python docs/make_screenshots.py
 
 e2e: .venv/.test $(STUDIO)
 	@$(SYSTEM) chromium
