@@ -51,7 +51,7 @@ pictures: .venv/.test
 	$(BIN)/python docs/make_pictures.py
 
 # Every command on a terminal, and the editor of a real Label Studio.
-recordings: .venv/.test
+recordings: .venv/.test $(STUDIO)
 	PYTHONPATH=. $(BIN)/python docs/record_terminal.py
 
 screenshots: .venv/.test $(STUDIO)

@@ -17,23 +17,31 @@ from rich.console import Console
 from rich.terminal_theme import DIMMED_MONOKAI
 from rich.text import Text
 
+from demo.prebrush_server import run_prebrush
 from demo.processes import Server, run_server
+from demo.studio import run_studio
 
 ROOT = Path(__file__).resolve().parents[1]
 IMAGES = ROOT / "docs" / "images"
 RECORDINGS = IMAGES / "terminal"
-WIDTH = 104
+WIDTH = 112
 PORT = "9090"
 COMMANDS = {
     "methods": "methods",
     "segment": "segment photo.jpg --method felzenszwalb -p scale=300",
-    "compare": "compare photo.jpg --methods felzenszwalb,kmeans,multi_otsu,region_merging,slic,threshold",
+    "compare": "compare photo.jpg --methods felzenszwalb,kmeans,multi_otsu,region_merging,threshold",
     "evaluate": "evaluate nuclei --methods auto,threshold,watershed",
-    "check": "check",
-    "health": "health",
     "warm-up": "warm-up",
 }
-"""What is recorded of each command; `serve` is recorded as the server that `health` asks."""
+"""What is recorded of each command that needs nothing else to run."""
+WITH_SERVER = {"health": "health"}
+"""Of those that ask a server, which is the recording of `serve`."""
+WITH_STUDIO = {"check": "check"}
+"""Of those that ask a Label Studio with a project that is connected."""
+LABEL_CONFIG = (
+    '<View><Image name="image" value="$image"/>'
+    '<BrushLabels name="mask" toName="image"><Label value="Thing"/></BrushLabels></View>'
+)
 SVG = """\
 <svg class="rich-terminal" viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg">
 <style>
@@ -66,18 +74,42 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         lay_out(place)
-        address = f"http://127.0.0.1:{PORT}"
-        with run_server(
-            program("serve"), url=address, environment={}, folder=place, log=place / "log", start_limit_s=180
-        ) as server:
-            record(place, "health", {})
-            save("serve", "serve", said_at_start(server))
-        for name in COMMANDS:
-            if name != "health":
-                # a Label Studio that does not run, as for most who ask
-                record(place, name, {"LABEL_STUDIO_URL": "http://localhost:8080"} if name == "check" else {})
+        for name, arguments in COMMANDS.items():
+            record(place, name, arguments, {})
         keep_picture(place / "comparison.png", IMAGES / "comparison.jpg")
         keep_picture(place / "out" / "photo.overlay.png", IMAGES / "overlay.jpg")
+        record_with_server(place)
+        record_with_studio(place)
+
+
+def record_with_server(place: Path) -> None:
+    """Record `serve`, and what asks it."""
+    with run_server(
+        program("serve"),
+        url=f"http://127.0.0.1:{PORT}",
+        environment={},
+        folder=place,
+        log=place / "log",
+        start_limit_s=180,
+    ) as server:
+        for name, arguments in WITH_SERVER.items():
+            record(place, name, arguments, {})
+        save("serve", "serve", said_at_start(server))
+
+
+def record_with_studio(place: Path) -> None:
+    """Record what asks a real Label Studio."""
+    home = Path(os.environ.get("PREBRUSH_TEST_STUDIO", ROOT / ".venv-studio"))
+    for name in ("studio", "prebrush"):
+        (place / name).mkdir()
+    with run_studio(home, place / "studio", place / "studio.log", port=8080) as studio:
+        variables = {"LABEL_STUDIO_URL": studio.url, "LABEL_STUDIO_API_KEY": studio.create_access_token()}
+        with run_prebrush(place / "prebrush", place / "prebrush.log", variables, port=int(PORT)) as prebrush:
+            project = studio.create_project("Breakfast", LABEL_CONFIG)
+            studio.upload(project, "photo.jpg", (place / "photo.jpg").read_bytes())
+            studio.connect(project, prebrush.url)
+            for name, arguments in WITH_STUDIO.items():
+                record(place, name, arguments, variables)
 
 
 def lay_out(place: Path) -> None:
@@ -98,9 +130,9 @@ def said_at_start(server: Server) -> str:
     return "\n".join(line for line in server.log_lines() if "GET /health" not in line)
 
 
-def record(place: Path, name: str, variables: Mapping[str, str]) -> None:
+def record(place: Path, name: str, arguments: str, variables: Mapping[str, str]) -> None:
     """Run a command on a terminal and save what it shows."""
-    save(name, COMMANDS[name], run_on_terminal(program(COMMANDS[name]), place, variables))
+    save(name, arguments, run_on_terminal(program(arguments), place, variables))
 
 
 def run_on_terminal(command: Sequence[str], place: Path, variables: Mapping[str, str]) -> str:
@@ -123,15 +155,17 @@ def run_on_terminal(command: Sequence[str], place: Path, variables: Mapping[str,
             break
         read += piece
     os.close(ours)
-    process.wait()
-    return read.decode().replace("\r\n", "\n") + (place / "stderr").read_text()
+    shown = read.decode().replace("\r\n", "\n") + (place / "stderr").read_text()
+    assert process.wait() == 0, f"{command} failed: {shown}"
+    return shown
 
 
 def save(name: str, arguments: str, text: str) -> None:
     """Draw the text as a terminal."""
     console = Console(record=True, width=WIDTH, file=Path(os.devnull).open("w"))  # noqa: SIM115  it ends with this
     console.print(Text(f"$ prebrush {arguments}", style="bold"))
-    console.print(Text.from_ansi(text.rstrip("\n")))
+    # an empty line below, else the last one is cut
+    console.print(Text.from_ansi(text.rstrip("\n")), "", sep="\n")
     drawing = console.export_svg(title="", theme=DIMMED_MONOKAI, code_format=SVG, unique_id=f"terminal-{name}")
     lines = [line.rstrip() for line in drawing.splitlines() if line.strip()]
     (RECORDINGS / f"{name}.svg").write_text("\n".join(lines) + "\n")

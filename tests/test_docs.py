@@ -23,6 +23,7 @@ from prebrush.segmentation import METHODS, get_method
 from prebrush.segmentation.method import knobs_of
 from prebrush.settings import SECRETS, SECTIONS, Settings, StorageSettings, load_settings
 from prebrush.web import create_app
+from prebrush.web.failures import STATUS, code_of
 
 
 @pytest.mark.parametrize("page", TABLES, ids=lambda page: page.stem)
@@ -51,18 +52,21 @@ EACH_PAGE = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.rel
 COMMANDS = typer.main.get_command(cli).commands
 
 
+def text_of(page):
+    """Read a page without its blocks of code and its comments."""
+    return re.sub(r"^\s*```.*?^\s*```$|<!--.*?-->", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+
+
 @EACH_PAGE
 def test_commands_named_on_a_page_exist(page):
-    named = set(
-        re.findall(r"(?<!from )\bprebrush ([a-z][a-z-]+)", " ".join(re.findall(r"`[^`\n]+`", page.read_text())))
-    )
+    named = set(re.findall(r"(?<!from )\bprebrush ([a-z][a-z-]+)", " ".join(re.findall(r"`[^`\n]+`", text_of(page)))))
     assert named <= set(COMMANDS), named - set(COMMANDS)
 
 
 @EACH_PAGE
 def test_make_targets_named_on_a_page_exist(page):
     makefile = (ROOT / "Makefile").read_text()
-    for target in re.findall(r"`make ([a-z][a-z0-9-]+)", page.read_text()):
+    for target in re.findall(r"`make ([a-z][a-z0-9-]+)", text_of(page)):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
 
@@ -76,11 +80,6 @@ def test_every_command_has_a_recording_of_its_terminal(name):
     text = (ROOT / "docs/commands.md").read_text()
     assert f"\n## `prebrush {name}`\n" in text
     assert f"(images/terminal/{name}.svg)" in text
-
-
-def text_of(page):
-    """Read a page without its blocks of code and its comments."""
-    return re.sub(r"^\s*```.*?^\s*```$|<!--.*?-->", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
 
 
 def anchors_of(page):
@@ -118,6 +117,29 @@ def test_what_the_log_says_is_what_the_page_on_connecting_quotes():
     assert len(fragments) > 12
     for fragment in fragments:
         assert fragment in said, fragment
+
+
+def test_errors_are_told_with_their_statuses():
+    table = (ROOT / "docs/wire.md").read_text().partition("| status | `error` |")[2]
+    told = {}
+    for row in re.findall(r"^\| ([\d, ]+) \| (.+?) \|", table, re.MULTILINE):
+        for code in re.findall(r"`(\w+)`", row[1]):
+            told[code] = {int(status) for status in row[0].split(", ")}
+    ours = {code_of(kind.__name__): kind for parent in STATUS for kind in [parent, *parent.__subclasses__()]}
+    assert {code_of(kind.__name__) for kind in STATUS} - {"request_error"} <= set(told)
+    for code, statuses in told.items():
+        assert code not in ours or STATUS.get(ours[code], 400) in statuses, code
+        assert code in ours or code in {"not_found", "method_not_allowed", "request_entity_too_large", "internal_error"}
+
+
+@pytest.mark.parametrize("page", [ROOT / "docs/operate.md", ROOT / "docs/connect.md"], ids=lambda page: page.stem)
+def test_metrics_named_on_a_page_are_shown(page, tmp_path):
+    app = create_app(Settings(storage=StorageSettings(url=f"sqlite:///{tmp_path}/data")))
+    shown = app.test_client().get("/metrics").text
+    named = re.findall(r"`(prebrush_\w+)`", page.read_text())
+    assert named
+    for name in named:
+        assert re.search(rf"^# TYPE {name} ", shown, re.MULTILINE), name
 
 
 @pytest.mark.parametrize("name", [name for name, method in METHODS.items() if not method.package])
