@@ -1,5 +1,6 @@
 """How each kind of block in the documents is checked: run where that is possible, else read by what would read it."""
 
+import importlib.util
 import itertools
 import json
 import re
@@ -66,7 +67,7 @@ def check_json(body: str, place: Path, patch: pytest.MonkeyPatch) -> None:
         assert content["error"] in {code_of(kind.__name__) for parent in STATUS for kind in family(parent)}
         assert set(content) == {"error", "detail"}
     else:
-        raise AssertionError(f"JSON of no known use: {sorted(content)}")
+        raise AssertionError(f"JSON of no known use, {sorted(content)}: add it here, or mark the block as not run")
 
 
 def family(parent: type) -> set[type]:
@@ -157,7 +158,7 @@ def check_command(words: list[str], place: Path, patch: pytest.MonkeyPatch) -> N
         variables[name] = value
     program = words[0] if words[0] in PROGRAMS else Path(words[0]).name
     if program not in PROGRAMS:
-        raise AssertionError(f"nobody knows how to check {program!r}")
+        raise AssertionError(f"nobody knows how to check {program!r}: add it to PROGRAMS, or mark the block as not run")
     check_variables(program, variables)
     PROGRAMS[program](words[1:], place, patch)
 
@@ -250,6 +251,14 @@ def ask_server(arguments: list[str], place: Path, patch: pytest.MonkeyPatch) -> 
         assert all(entry["result"] for entry in answer.json["results"])
 
 
+def check_python_program(arguments: list[str], place: Path, patch: pytest.MonkeyPatch) -> None:
+    """See that the module or the file is there."""
+    if arguments[0] == "-m":
+        assert importlib.util.find_spec(arguments[1]) is not None, arguments[1]
+    else:
+        assert (ROOT / arguments[0]).is_file(), arguments[0]
+
+
 def pass_by(arguments: list[str], place: Path, patch: pytest.MonkeyPatch) -> None:
     """Leave a word of the shell, or a program that is not ours to check."""
 
@@ -264,6 +273,8 @@ PROGRAMS: dict[str, Callable[[list[str], Path, pytest.MonkeyPatch], None]] = {
     "label-studio": check_label_studio,
     "label-studio-ml": check_studio_ml,
     "curl": ask_server,
+    "python": check_python_program,
+    "python3": check_python_program,
     "git": pass_by,
     "cd": pass_by,
     ".": pass_by,
