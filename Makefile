@@ -11,7 +11,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 STUDIO := $(if $(PREBRUSH_TEST_STUDIO),,.venv-studio/.studio)
 SYSTEM := sh tests/install_system_parts.sh
 
-.PHONY: install serve demo test test-lowest lint format documents pictures recordings screenshots e2e image package bench clean
+.PHONY: serve demo test test-lowest lint format documents pictures e2e image package bench clean
+
+.PHONY: install recordings screenshots
 
 # The commands in .venv/bin, nothing started.
 install: .venv/.serve

@@ -4,11 +4,14 @@ The photos are scikit-image's: astronaut (NASA, public domain), coffee (CC0) and
 """
 
 import os
+import shutil
+import subprocess
+import sys
 import tempfile
 from importlib.resources import files
 from pathlib import Path
 
-from playwright.sync_api import FloatRect, ViewportSize
+from playwright.sync_api import Browser, FloatRect, ViewportSize
 
 from demo.prebrush_server import run_prebrush
 from demo.processes import Server, wait_for
@@ -55,6 +58,7 @@ def main() -> None:
     home = Path(os.environ.get("PREBRUSH_TEST_STUDIO", ROOT / ".venv-studio"))
     with tempfile.TemporaryDirectory(prefix="prebrush-pictures-") as folder, open_browser() as browser:
         place = Path(folder)
+        show_report(browser, place)
         (place / "studio").mkdir()
         with run_studio(home, place / "studio", place / "studio.log") as studio:
             settings = {"LABEL_STUDIO_URL": studio.url, "LABEL_STUDIO_API_KEY": studio.create_access_token()}
@@ -67,6 +71,20 @@ def main() -> None:
                 )
                 for show in (show_prediction, show_points, show_box, show_refining):
                     show(annotator, studio, prebrush)
+
+
+def show_report(browser: Browser, place: Path) -> None:
+    """The page that `prebrush evaluate` writes."""
+    (place / "nuclei").mkdir()
+    for path in (ROOT / "tests" / "images").glob("*.png"):
+        shutil.copy(path, place / "nuclei" / path.name.replace("_gt", "_mask"))
+    command = [sys.executable, "-m", "prebrush", "evaluate", "nuclei", "--methods", "threshold,watershed"]
+    subprocess.run(command, cwd=place, check=True)
+    page = open_page(browser)
+    page.set_viewport_size(VIEWPORT)
+    page.goto((place / "report" / "index.html").as_uri())
+    page.screenshot(path=IMAGES.parent / "report.jpg", type="jpeg", quality=JPEG_QUALITY)
+    page.close()
 
 
 def show_prediction(annotator: Annotator, studio: Studio, prebrush: Server) -> None:
