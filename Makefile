@@ -89,6 +89,7 @@ clean:
 	@touch $@
 
 .venv/.serve: .venv/.python pyproject.toml constraints.txt
+	@echo "Installing into .venv and compiling: a few minutes, this once."
 	$(PIP) install -c constraints.txt -e .
 	@$(BIN)/prebrush warm-up
 	@touch $@
