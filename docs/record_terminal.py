@@ -105,8 +105,9 @@ def record_with_studio(place: Path) -> None:
     with run_studio(home, place / "studio", place / "studio.log", port=8080) as studio:
         variables = {"LABEL_STUDIO_URL": studio.url, "LABEL_STUDIO_API_KEY": studio.create_access_token()}
         with run_prebrush(place / "prebrush", place / "prebrush.log", variables, port=int(PORT)) as prebrush:
-            project = studio.create_project("Breakfast", LABEL_CONFIG)
-            studio.upload(project, "photo.jpg", (place / "photo.jpg").read_bytes())
+            project = studio.create_project("Photos", LABEL_CONFIG)
+            for path in (place / "photo.jpg", *sorted((place / "nuclei").glob("*[!k].png"))):
+                studio.upload(project, path.name, path.read_bytes())
             studio.connect(project, prebrush.url)
             for name, arguments in WITH_STUDIO.items():
                 record(place, name, arguments, variables)
