@@ -9,6 +9,7 @@ from prebrush.datatypes import LabelMap, Mask, Prompt, RGBImage
 from prebrush.segmentation.markers import inside_boxes
 from prebrush.segmentation.method import Method, Preparation
 from prebrush.segmentation.methods import grabcut
+from prebrush.segmentation.prompt_boxes import cut_boxes
 from prebrush.segmentation.prompt_closeup import look_closer
 from prebrush.segmentation.prompt_image import Prepared, prepare
 from prebrush.segmentation.prompt_outline import enlarge_mask
@@ -120,7 +121,7 @@ def _find(prepared: Prepared, prompt: Prompt, points: list[Point], weights: Weig
     if prompt.boxes:
         # strokes outside the boxes would only make the part larger that is cut
         against = None if prompt.scribble is None else np.minimum(prompt.scribble, 0) * inside_boxes(prompt, *full)
-        boxed = cut_boxes(prepared, shrink_prompt(Prompt(boxes=prompt.boxes, scribble=against), full, kept))
+        boxed = cut_boxes(prepared.image, shrink_prompt(Prompt(boxes=prompt.boxes, scribble=against), full, kept))
         strokes = list(mark_strokes(prepared, prompt.scribble))
         clicks = mark_clicks(prepared, points)
         if not boxed.any():
@@ -142,16 +143,6 @@ def _find(prepared: Prepared, prompt: Prompt, points: list[Point], weights: Weig
         return found
     start = None if found is None else start_from(prepared, found, weights)
     return follow(prepared, start, mark_clicks(prepared, ordered[len(ordered) - len(left) :]), weights)
-
-
-def cut_boxes(prepared: Prepared, prompt: Prompt) -> Mask:
-    """Cut out what is in the boxes with `grabcut`, bool (H', W'); all but the strokes where it finds nothing."""
-    height, width = prepared.image.shape[:2]
-    drawn = np.asarray(grabcut.segment(prepared.image, grabcut.Params(), prompt) > 0)
-    if drawn.any():
-        return drawn
-    inside = inside_boxes(prompt, height, width)
-    return inside if prompt.scribble is None else inside & (prompt.scribble >= 0)
 
 
 METHOD = Method(
