@@ -100,7 +100,8 @@ def segment(image: RGBImage, params: Params, prompt: Prompt) -> LabelMap:
 
     Notes
     -----
-    Cost: about 0.1 s, whatever the size. Fails where object and background share their colours.
+    Cost: about 0.1 s, whatever the size. Fails where object and background share their colours, and where the object
+    goes on beyond its box.
 
     Source: C. Rother, V. Kolmogorov, A. Blake, ACM Transactions on Graphics 23(3), 2004, doi:10.1145/1015706.1015720;
     that a mask should come near the box's sides: V. Lempitsky et al., ICCV 2009, doi:10.1109/ICCV.2009.5459262.
@@ -276,5 +277,10 @@ def _looks(mask: Mask, scene: Scene, alike: Floats) -> float:
 
 
 METHOD = Method(
-    segment, Params, version=4, prompts=("points", "boxes", "scribble"), class_name="foreground", uses=("threshold",)
+    segment,
+    Params,
+    version=4,
+    prompts=("points", "boxes", "scribble"),
+    class_name="foreground",
+    uses=("threshold", "region_merging"),
 )
