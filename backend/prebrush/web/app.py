@@ -1,16 +1,15 @@
 """The Flask app: built from settings handed in, one blueprint for each concern."""
 
-import hmac
 import logging
 import time
 from typing import Any
 
 from flask import Flask, Response, g, request
 
-from prebrush.errors import NotAuthorized
 from prebrush.predictor import Predictor, build_predictor
 from prebrush.settings import Settings
 from prebrush.web.api import build_api
+from prebrush.web.auth import guard
 from prebrush.web.failures import register_failures
 from prebrush.web.metrics import Metrics
 from prebrush.web.playground import build_playground
@@ -37,25 +36,9 @@ def create_app(settings: Settings, predictor: Predictor | None = None) -> Flask:
     app.register_blueprint(build_api(settings, predictor, metrics, room))
     app.register_blueprint(build_playground(settings, predictor, room))
     register_failures(app)
-    _guard(app, settings)
+    guard(app, settings)
     _observe(app, metrics)
     return app
-
-
-def _guard(app: Flask, settings: Settings) -> None:
-    """Ask every caller for the credentials, where the operator set some."""
-    user, password = settings.server.basic_auth_user, settings.server.basic_auth_pass
-    if not user:
-        return
-
-    @app.before_request
-    def check_credentials() -> None:
-        shown = request.authorization
-        given = (shown.username or "", shown.password or "") if shown and shown.type == "basic" else ("", "")
-        # both are compared in any case, in constant time, so that timing tells nothing of either
-        fits = [hmac.compare_digest(a.encode(), b.encode()) for a, b in zip(given, (user, password), strict=True)]
-        if not all(fits):
-            raise NotAuthorized("this server asks for the user and password of its operator (basic auth)")
 
 
 def _observe(app: Flask, metrics: Metrics) -> None:

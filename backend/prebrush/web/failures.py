@@ -8,6 +8,7 @@ from werkzeug.exceptions import HTTPException
 
 from prebrush.errors import (
     ConfigError,
+    Forbidden,
     ImageError,
     ImageForbidden,
     ImageNotFound,
@@ -27,6 +28,7 @@ logger = logging.getLogger(__name__)
 
 STATUS: dict[type[PrebrushError], int] = {
     NotAuthorized: 401,
+    Forbidden: 403,
     RequestError: 400,
     Overloaded: 503,
     ImageNotFound: 404,

@@ -14,6 +14,7 @@ from prebrush.settings import Settings, server_url
 from prebrush.storage import open_storage
 from prebrush.warming import warm_kernels
 from prebrush.web.app import create_app
+from prebrush.web.auth import warn_if_open
 
 STOP_WITHIN_S = 30
 """Time that requests under way get when the server is told to stop."""
@@ -34,6 +35,7 @@ def run_server(settings: Settings) -> None:
 
     configure_logging(settings)
     check_settings(settings)
+    warn_if_open(settings)
 
     class Server(BaseApplication):  # type: ignore[misc]  # gunicorn is not typed
         def load_config(self) -> None:
