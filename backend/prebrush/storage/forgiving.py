@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 from prebrush.errors import StorageError
@@ -163,9 +164,12 @@ class ForgivingStorage:
         with self._lock:
             names = sorted(self._known.keys() - self._held)
         for name in names:
-            if self._try(lambda name=name: (self._storage.load_project(name),)) == (None,):
+            if self._try(partial(self._is_lost, name)):
                 with self._lock:
                     self._hold(name, "the storage no longer has project state that it had; writing it again")
+
+    def _is_lost(self, project: str) -> bool:
+        return self._storage.load_project(project) is None
 
     def _hold(self, project: str, why: str) -> None:
         """Keep a project's state until it is written. The caller has ``_lock``."""
