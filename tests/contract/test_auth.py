@@ -1,6 +1,7 @@
 """Who may call which route: held against every route that the app has, whatever they are."""
 
 import base64
+import io
 import logging
 import re
 
@@ -80,6 +81,23 @@ def test_what_is_not_set_opens_nothing(make_settings, locked):
     shown = basic(USER, PASSWORD) if "bearer_token" in locked else bearer(TOKEN)
     for headers in (shown, basic("", ""), bearer("")):
         assert client.get("/versions", headers=headers).status_code == 401
+
+
+class Untouched(io.BytesIO):
+    """A body that must not be read."""
+
+    def read(self, *_: object) -> bytes:
+        raise AssertionError("the body was read")
+
+    readline = readinto = read
+
+
+@pytest.mark.parametrize("path", ["/predict", "/setup", "/webhook", "/playground/segment"])
+@pytest.mark.parametrize("kind", ["application/json", "multipart/form-data; boundary=x"])
+def test_no_byte_is_read_of_a_caller_without_credentials(make_settings, path, kind):
+    client = create_app(make_settings(server=LOCKED)).test_client()
+    answer = client.post(path, input_stream=Untouched(), content_length=200_000_000, content_type=kind)
+    assert answer.status_code == 401
 
 
 def test_a_get_changes_nothing(make_settings, file_server, tmp_path):
