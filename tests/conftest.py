@@ -85,3 +85,16 @@ def file_server(tmp_path: Path) -> Iterator[FileServer]:
     server = FileServer(folder)
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def warm() -> None:
+    """What the first prediction compiles or loads is not held against any time limit."""
+    import numpy as np
+
+    from prebrush import segment
+
+    scene = np.random.default_rng(0).integers(0, 255, (40, 60, 3), np.uint8)
+    segment(scene)
+    for n_clusters in (2, 4):
+        segment(scene, method="kmeans", n_clusters=n_clusters)

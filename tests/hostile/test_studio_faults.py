@@ -13,6 +13,8 @@ from prebrush.web import create_app
 from . import bombs
 from .test_hostile_requests import GOOD, body
 
+pytestmark = pytest.mark.usefixtures("warm")
+
 SETUP_S = 3.0
 TIMEOUT_S = 1.0
 PATH = "/data/upload/1/0a-cat.png"
