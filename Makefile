@@ -4,6 +4,8 @@ PORT ?= 9090
 ARGS ?=
 BENCH ?=
 IMAGE ?= localhost/prebrush
+# seconds of `make fuzz`, for all parsers together
+TIME ?= 600
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
@@ -11,7 +13,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 STUDIO := $(if $(PREBRUSH_TEST_STUDIO),,.venv-studio/.studio)
 SYSTEM := sh tests/install_system_parts.sh
 
-.PHONY: serve demo test test-lowest lint format documents pictures e2e image package bench clean
+.PHONY: serve demo test test-lowest fuzz faults audit lint format documents pictures e2e image package bench clean
 
 .PHONY: install recordings screenshots
 
@@ -33,6 +35,19 @@ test: .venv/.test .venv-lowest/.test .venv-face/.face
 # The lowest versions pyproject.toml allows. The SDK, which is the judge elsewhere, needs newer ones and is left out.
 test-lowest: .venv-lowest/.test
 	PREBRUSH_TEST_LOWEST=1 .venv-lowest/bin/python -m pytest tests/unit
+
+# Every parser, guided by coverage, for TIME seconds; what is found is left in .fuzz/findings.
+fuzz: .venv/.test
+	cd tests && PYTHONPATH=../backend ../$(BIN)/python -m fuzzing --seconds $(TIME)
+
+# Faults and hostile input, each many times over and for longer than `make test` takes.
+faults: .venv/.test
+	@$(SYSTEM) redis-server
+	PREBRUSH_TEST_LONG=1 $(BIN)/python -m pytest tests/with_redis tests/hostile tests/unit/storage $(ARGS)
+
+# Known vulnerabilities in what constraints.txt pins, where the data about them can be reached.
+audit: .venv-audit/.audit
+	@sh tests/audit.sh .venv-audit/bin/pip-audit
 
 lint: .venv/.lint
 	$(BIN)/ruff format --check .
@@ -70,10 +85,15 @@ image: .venv/.test
 	IMAGE=$(IMAGE) sh docker/build_without_engine.sh
 	PREBRUSH_TEST_IMAGE=$(IMAGE) $(BIN)/python -m pytest tests/in_container
 
-# Builds wheel and source archive into dist/, and installs and uses each in a clean environment.
-package: .venv/.test
-	rm -rf dist build
+# Builds wheel and source archive into dist/, installs and uses each in a clean environment, and lists what the wheel
+# brings along (a CycloneDX bill of materials).
+package: .venv/.test .venv-audit/.audit
+	rm -rf dist build .venv-package
 	$(BIN)/python -m build --outdir dist . >/dev/null
+	$(PYTHON) -m venv --without-pip .venv-package
+	$(PIP) --python .venv-package/bin/python install -c constraints.txt dist/*.whl
+	.venv-audit/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+		--output-file dist/prebrush.cdx.json .venv-package/bin/python
 	PREBRUSH_TEST_DIST=dist $(BIN)/python -m pytest tests/in_package
 
 bench: .venv/.test
@@ -86,7 +106,7 @@ soak: .venv/.test
 	$(BIN)/python -m bench.soak $(ARGS)
 
 clean:
-	rm -rf .venv .venv-lowest .venv-studio .venv-face .e2e build dist
+	rm -rf .venv .venv-lowest .venv-studio .venv-face .venv-audit .venv-package .e2e .fuzz build dist
 
 .venv/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "prebrush needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Set PYTHON=, as in: make PYTHON=python3.12 serve")'
@@ -106,6 +126,11 @@ clean:
 
 .venv/.test: .venv/.serve
 	$(PIP) install -c constraints.txt --group test
+	@touch $@
+
+.venv-audit/.audit: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-audit
+	.venv-audit/bin/python -m pip --disable-pip-version-check --quiet install -c constraints.txt --group audit
 	@touch $@
 
 .venv/.lint: .venv/.test

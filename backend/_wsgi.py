@@ -73,10 +73,10 @@ def init_first_line(settings: Settings) -> Any:
     ConfigError
         A password is to be asked for.
     """
-    if settings.server.basic_auth_user:
+    if settings.server.basic_auth_user or settings.server.bearer_token:
         raise ConfigError(
-            "label-studio-ml 1.0.9 cannot ask for a password: unset BASIC_AUTH_USER and BASIC_AUTH_PASS, "
-            "or use `prebrush serve`"
+            "label-studio-ml 1.0.9 cannot ask for a password: unset BASIC_AUTH_USER, BASIC_AUTH_PASS and "
+            "PREBRUSH_SERVER_BEARER_TOKEN, or use `prebrush serve`"
         )
 
     class Projects(tool.LabelStudioMLManager):  # type: ignore[misc]  # the tool is not typed

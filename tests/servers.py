@@ -63,6 +63,8 @@ class Server:
         status = self.process.wait(60)
         self._reader.join(10)
         self.process.stdout.close()
+        # shown where a test fails, and searched for secrets in any case
+        sys.stdout.write(self.log)
         return status
 
 

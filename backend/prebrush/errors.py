@@ -11,6 +11,7 @@
         UnknownMethod        no segmentation method has that name
         InvalidParams        a knob is unknown, of the wrong type or out of range
         NotAuthorized        the caller did not show the right credentials
+        Forbidden            the call comes from where none is answered, such as a foreign web page
       Overloaded             more work is waiting than this server takes
       Abandoned              nobody waits for the answer any more
       ImageError             the image of one task
@@ -63,6 +64,10 @@ class InvalidParams(RequestError):
 
 class NotAuthorized(RequestError):
     """The caller did not show the right credentials."""
+
+
+class Forbidden(RequestError):
+    """The call comes from where none is answered, such as a foreign web page."""
 
 
 class Overloaded(PrebrushError):

@@ -32,7 +32,7 @@ STUDIO_NAMES = MappingProxyType(
 
 _PASSWORD = re.compile(r"//[^/]*@")
 
-SECRETS = frozenset({("label_studio", "api_key"), ("server", "basic_auth_pass")})
+SECRETS = frozenset({("label_studio", "api_key"), ("server", "basic_auth_pass"), ("server", "bearer_token")})
 """Settings that are taken from the environment alone and never shown."""
 
 CHOICE_KEYS = ("method", "params", "regions", "labels", "prompts")
@@ -59,6 +59,10 @@ class ServerSettings:
     max_tasks: int = param(10_000, low=1, high=1_000_000, help="Most tasks in one request.")
     basic_auth_user: str = param("", help="User that Label Studio must show; empty asks for none.")
     basic_auth_pass: str = param("", help="That user's password; from the environment only.")
+    bearer_token: str = param("", help="Token that other callers may show instead; from the environment only.")
+    open_to_all: bool = param(
+        False, help="Nobody is asked for anything, and that is meant: no warning at start, any host name is answered."
+    )
     log_level: str = param("info", choices=("debug", "info", "warning", "error"), help="How much is logged.")
     log_format: str = param("text", choices=("text", "json"), help="Log lines for people, or a JSON object each.")
 
@@ -149,7 +153,8 @@ def load_settings(
     values: dict[str, dict[str, Any]] = {name: dict(_section(content, name)) for name in SECTIONS}
     for section, name in SECRETS:
         if values[section].get(name):
-            variable = next(key for key, place in STUDIO_NAMES.items() if place == (section, name))
+            own = f"{PREFIX}{section}_{name}".upper()
+            variable = next((key for key, place in STUDIO_NAMES.items() if place == (section, name)), own)
             raise ConfigError(f"{section}.{name} is a secret: set the environment variable {variable}, not the file")
     choice = _merge_environment(values, environ)
     for (section, name), value in (flags or {}).items():

@@ -340,15 +340,6 @@ def test_too_large_a_body_is_413(make_settings):
     assert answer.get_json()["error"] == "request_entity_too_large"
 
 
-def test_basic_auth_where_it_is_set(make_settings):
-    client = create_app(make_settings(server={"basic_auth_user": "me", "basic_auth_pass": "pw"})).test_client()
-    assert client.get("/versions").status_code == 401
-    assert client.get("/versions", auth=("me", "no")).status_code == 401
-    assert client.get("/versions", auth=("me", "pw")).status_code == 200
-    assert client.get("/metrics").status_code == 401
-    assert client.post("/webhook", json={"action": "TASKS_CREATED"}).status_code == 401
-
-
 def test_older_routes(client, file_server):
     version = set_up(client)
     assert client.get("/versions").get_json()["versions"] == [version]

@@ -19,6 +19,7 @@ DIST = Path(os.environ["PREBRUSH_TEST_DIST"])
 PACKAGE = ROOT / "backend/prebrush"
 WHEEL = f"prebrush-{__version__}-py3-none-any.whl"
 SOURCE = f"prebrush-{__version__}.tar.gz"
+BILL = "prebrush.cdx.json"
 DIST_INFO = f"prebrush-{__version__}.dist-info/"
 
 
@@ -31,7 +32,7 @@ def package_files() -> set[str]:
 
 
 def test_one_version_was_built():
-    assert sorted(path.name for path in DIST.iterdir()) == sorted([WHEEL, SOURCE])
+    assert sorted(path.name for path in DIST.iterdir()) == sorted([WHEEL, SOURCE, BILL])
 
 
 def test_the_wheel_holds_the_package_and_nothing_else():
@@ -41,6 +42,19 @@ def test_the_wheel_holds_the_package_and_nothing_else():
     assert names == package_files()
     for name in ("scikit-image", "scipy", "pytest"):
         assert f"\nRequires-Dist: {name}" not in metadata
+
+
+def test_the_bill_of_materials_lists_what_is_installed_with_the_wheel():
+    bill = json.loads((DIST / BILL).read_text())
+    assert bill["bomFormat"] == "CycloneDX"
+    assert bill["metadata"]["component"]["name"] == "prebrush"
+    listed = {part["name"].lower().replace("_", "-"): part["version"] for part in bill["components"]}
+    assert {"flask", "numba", "numpy", "opencv-python-headless", "pillow", "redis", "werkzeug"} <= set(listed)
+    assert not {"pytest", "pip", "scikit-image"} & set(listed)
+    pinned = dict(line.split("==") for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line)
+    pinned = {name.lower().replace("_", "-"): version for name, version in pinned.items()}
+    assert {name: version for name, version in listed.items() if name != "prebrush"}.items() <= pinned.items()
+    assert all(part["purl"].startswith("pkg:pypi/") for part in bill["components"] if part["name"] != "prebrush")
 
 
 def test_the_source_archive_holds_what_builds_the_wheel():

@@ -712,31 +712,6 @@ def test_an_image_that_went_away_is_not_believed_in(picture, loader, clock):
             load(loader, url, first)
 
 
-def test_keys_tell_hosts_paths_and_credentials_apart(loader):
-    path = "/data/upload/1/0a1b-cat.png"
-    token, other = "1" * 40, "2" * 40
-    keys = [
-        loader.key(path, 7, Studio(url="http://a")),
-        loader.key(path, 7, Studio(url="http://b")),
-        loader.key(path, 7, Studio(url="http://a:81")),
-        loader.key(path, 7, Studio(url="https://a")),
-        loader.key(path, 7, Studio(url="http://a/sub")),
-        loader.key(path, 7, Studio(url="http://a", setup_token=token)),
-        loader.key(path, 7, Studio(url="http://a", setup_token=other)),
-        loader.key(path + "x", 7, Studio(url="http://a")),
-        loader.key("s3://bucket/a", 7, Studio(url="http://a")),
-        loader.key("s3://bucket/a", 8, Studio(url="http://a")),
-        loader.key("http://c/x?a=1", 7, Studio()),
-        loader.key("http://c/x?a=2", 7, Studio()),
-        loader.key("data:,x", 7, Studio()),
-    ]
-    assert len(set(keys)) == len(keys)
-    assert loader.key(path, 7, Studio(url="http://a")) == loader.key(
-        path, 8, Studio(url="http://a", setup_host="http://z")
-    )
-    assert loader.key("http://c/x", 7, Studio(api_key=token)) == loader.key("http://c/x", 8, Studio())
-
-
 def test_an_identity_of_another_place_is_not_taken(picture, scene, loader):
     with Server(lambda _: Answer(200, picture)) as server:
         first = load(loader, f"{server.origin}/a.png").identity

@@ -90,10 +90,9 @@ def ask_health(settings: Settings) -> str:
         It does not answer, or not with 200.
     """
     server = settings.server
-    headers = urllib3.make_headers(basic_auth=f"{server.basic_auth_user}:{server.basic_auth_pass}")
     url = f"{server_url(server.host, server.port)}/health"
     try:
-        answer = urllib3.request("GET", url, headers=headers, timeout=2, retries=False)
+        answer = urllib3.request("GET", url, timeout=2, retries=False)
     except urllib3.exceptions.HTTPError as error:
         raise PrebrushError(f"no answer from {url}") from error
     if answer.status != 200:

@@ -13,7 +13,7 @@ from PIL import Image as PillowImage
 from prebrush.datatypes import LabelMap
 from prebrush.errors import DatasetError, ImageUnreadable, InvalidParams
 from prebrush.evaluation.exports import read_export
-from prebrush.evaluation.items import IMAGE_ENDINGS, KINDS, UNDECIDED, Item, Kind
+from prebrush.evaluation.items import IMAGE_ENDINGS, KINDS, UNDECIDED, Item, Kind, is_below
 
 MANIFEST = "manifest.json"
 MASK_ENDINGS = frozenset({".png", ".tif", ".tiff", ".bmp", ".gif"})
@@ -91,18 +91,25 @@ def _read_manifest(folder: Path) -> Iterable[Item]:
             kind: Kind = entry["task"]
             if kind not in KINDS:
                 raise DatasetError(f"{path}: item {entry['id']}: task {kind!r} is not one of {', '.join(KINDS)}")
-            masks = tuple(folder / name for name in entry["masks"])
+            masks = tuple(_below(folder, name) for name in entry["masks"])
             yield Item(
                 name=str(entry["id"]),
                 group=str(entry.get("domain", folder.name)),
                 kind=kind,
-                image=folder / entry["image"],
+                image=_below(folder, entry["image"]),
                 read_truths=_reader(masks, _as_object if entry.get("mask_kind") == "fg_bg_ignore" else _as_numbers),
                 classes={int(number): str(name) for number, name in entry.get("classes", {}).items()},
                 box=_read_box(entry.get("bbox"), required=kind == "interactive"),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise DatasetError(f"{path}: an item is not as expected: {error!r} in {str(entry)[:120]}") from error
+
+
+def _below(folder: Path, name: str) -> Path:
+    path = folder / name
+    if not is_below(path, folder):
+        raise DatasetError(f"{folder / MANIFEST}: {name!r} leads out of the folder")
+    return path
 
 
 def _read_json(path: Path, key: str) -> list[Any]:

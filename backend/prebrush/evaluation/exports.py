@@ -13,7 +13,7 @@ import numpy as np
 
 from prebrush.datatypes import LabelMap
 from prebrush.errors import DatasetError, InvalidBody
-from prebrush.evaluation.items import IMAGE_ENDINGS, Item, Kind
+from prebrush.evaluation.items import IMAGE_ENDINGS, Item, Kind, is_below
 from prebrush.labelstudio import rle
 
 UPLOAD_PREFIX = re.compile(r"^[0-9a-f]{8}-")
@@ -32,8 +32,8 @@ def read_export(path: Path, kind: Kind | None, images: Path) -> tuple[Item, ...]
     kind : str or None
         None takes ``instances`` where an annotation has several regions of one label, else ``classes``.
     images : Path
-        Folder of the images. An image is looked for by the path in its task, below this folder, and by its bare name
-        there, with and without the eight digits that an upload gets.
+        Folder of the images. An image is looked for by the path in its task and by its bare name, with and without the
+        eight digits that an upload gets; nothing outside this folder is opened, whatever a task or a link says.
 
     Raises
     ------
@@ -116,14 +116,17 @@ def _reader(
 def _paint(regions: list[dict[str, Any]], numbers: dict[str, int] | None) -> LabelMap:
     """Paint regions over each other, under the number of their label or of their place."""
     height, width = int(regions[0]["height"] or 0), int(regions[0]["width"] or 0)
-    truth = np.zeros((height, width), np.int32)
+    truth = None
     for place, region in enumerate(regions, start=1):
         try:
             mask = rle.decode_mask(region["rle"], height, width)
         except InvalidBody as error:
             raise DatasetError(f"a brush region labelled {region['label']!r} cannot be decoded: {error}") from error
+        if truth is None:
+            # not before a mask has shown that there are so many pixels
+            truth = np.zeros((height, width), np.int32)
         truth[mask] = place if numbers is None else numbers[region["label"]]
-    return truth
+    return np.zeros((height, width), np.int32) if truth is None else truth
 
 
 def _find_image(path: Path, task: dict[str, Any], folder: Path) -> Path:
@@ -135,7 +138,7 @@ def _find_image(path: Path, task: dict[str, Any], folder: Path) -> Path:
     ]
     for address in addresses:
         for candidate in _candidates(address, folder):
-            if candidate.is_file():
+            if candidate.is_file() and is_below(candidate, folder):
                 return candidate
     asked = addresses[0] if addresses else "an address of an image in its data"
     raise DatasetError(f"{path}: task {task.get('id')}: {asked!r} is not under {folder}; name the folder with --images")

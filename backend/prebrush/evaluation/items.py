@@ -42,3 +42,8 @@ class Item:
     read_truths: Callable[[], tuple[LabelMap, ...]]
     classes: Mapping[int, str] = field(default_factory=dict)
     box: tuple[int, int, int, int] | None = None
+
+
+def is_below(path: Path, folder: Path) -> bool:
+    """Tell whether a path stays below a folder, links followed: a data set may be somebody else's."""
+    return path.resolve().is_relative_to(folder.resolve())

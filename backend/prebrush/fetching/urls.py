@@ -129,7 +129,11 @@ def join_url(url: Url, location: str) -> Url:
     ImageForbidden
         As `parse_url`.
     """
-    return parse_url(urljoin(str(url), location.strip(" \t\r\n\f")))
+    try:
+        joined = urljoin(str(url), location.strip(" \t\r\n\f"))
+    except ValueError as error:
+        raise ImageForbidden(f"{show_reference(location)} is not an address to be sent on to") from error
+    return parse_url(joined)
 
 
 def show_reference(text: str) -> str:

@@ -1,5 +1,6 @@
 """From an image reference to an `Image`, or to the certainty that it is the one already known."""
 
+import functools
 import hashlib
 import json
 import math
@@ -18,6 +19,8 @@ from prebrush.images.decoding import ImageLimits, decode_image
 
 DIGEST_CHARACTERS = 32
 SETTLED_S = 60.0
+PASSWORD_ROUNDS = 100_000
+"""A guess costs tens of milliseconds; we pay them once for each password."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +112,7 @@ class ImageLoader:
         """Name the place an image is at, without asking anybody.
 
         The name holds Label Studio's origin, so that the same path at two hosts is two places, and, for images that
-        need credentials, which tokens there are: what one project's token opened is not known to another's.
+        need credentials, which those are: what one token or password opened is not known to another.
 
         Raises
         ------
@@ -213,9 +216,17 @@ class ImageLoader:
 
 
 def _key_of(location: Location, studio: Studio) -> str:
-    # tokens are long and random, so their hash tells nothing; a password's might, and is left out
     secrets = [studio.api_key, studio.setup_token] if location.on_studio else []
+    if location.on_studio and studio.login:
+        secrets.append(_stretch(f"{studio.login}:{studio.password}", str(location.urls[0].origin)))
     return _hash(["url", *map(str, location.urls), *secrets])
+
+
+@functools.lru_cache(maxsize=256)
+def _stretch(password: str, salt: str) -> str:
+    """Hash a password slowly: tokens are long and random, but whoever reads the storage could guess a password."""
+    secret = password.encode("utf-8", "surrogatepass")
+    return hashlib.pbkdf2_hmac("sha256", secret, salt.encode(), PASSWORD_ROUNDS).hex()
 
 
 def _hash(parts: list[str]) -> str:

@@ -21,6 +21,8 @@ from prebrush.labelstudio.request import describe
 
 MAX_MARKS = 100
 """Most marks in one request; a person sends a handful."""
+MAX_CORNERS = 10_000
+"""Of one polygon."""
 
 _ELLIPSE_CORNERS = 64
 _SUBPIXEL_BITS = 4
@@ -241,8 +243,8 @@ class _Collected:
             name = "points"
             read = self._pair_to_pixels
         corners = value[name]
-        if not isinstance(corners, list) or len(corners) < 3:
-            raise InvalidPrompt(f"{where}.value.{name}: expected a list of at least 3 points")
+        if not isinstance(corners, list) or not 3 <= len(corners) <= MAX_CORNERS:
+            raise InvalidPrompt(f"{where}.value.{name}: expected a list of 3 to {MAX_CORNERS} points")
         return np.array([read(corner, f"{where}.value.{name}[{place}]") for place, corner in enumerate(corners)])
 
     def _pair_to_pixels(self, pair: Any, where: str) -> tuple[float, float]:

@@ -5,7 +5,7 @@ Of two keys with one name in an object the last counts, as with every JSON libra
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,7 +15,12 @@ import msgspec
 
 from prebrush.datatypes import Task
 from prebrush.errors import InvalidBody
+from prebrush.labelstudio.bounds import MOST_PARTS, Counted, refuse_many_parts, room_for
 
+MOST_REFERENCES = 100_000
+"""Tasks and annotations that one event may name."""
+MOST_MARKED = 5_000_000
+"""Values in what a person marked, the bytes of brush strokes among them."""
 MAX_TASKS = 10_000
 """Most tasks in one request; Label Studio sends all selected ones at once."""
 
@@ -23,8 +28,8 @@ _Id = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | str
 _T = TypeVar("_T")
 
 
-class _Task(msgspec.Struct):
-    data: dict[str, Any]
+class _Task(Counted):
+    data: msgspec.Raw
     id: _Id | None = None
     # passed over as they are: they may be megabytes, and are read only to refine a region
     drafts: msgspec.Raw = msgspec.Raw(b"[]")
@@ -34,7 +39,7 @@ class _Task(msgspec.Struct):
 class _Params(msgspec.Struct):
     login: str | None = None
     password: str | None = None
-    context: dict[str, Any] | None = None
+    context: msgspec.Raw = msgspec.Raw(b"null")
 
 
 class _Predict(msgspec.Struct):
@@ -52,7 +57,7 @@ class _Setup(msgspec.Struct):
     extra_params: Any = None
 
 
-class _Reference(msgspec.Struct):
+class _Reference(Counted):
     id: _Id | None = None
     task: _Id | None = None
 
@@ -79,6 +84,7 @@ _predict_decoder = msgspec.json.Decoder(_Predict)
 _setup_decoder = msgspec.json.Decoder(_Setup)
 _webhook_decoder = msgspec.json.Decoder(_Webhook)
 _object_decoder = msgspec.json.Decoder(dict[str, Any])
+_context_decoder = msgspec.json.Decoder(dict[str, Any] | None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,21 +180,20 @@ def parse_predict(body: bytes, max_tasks: int = MAX_TASKS) -> PredictRequest:
     -----
     Cost: the whole text is scanned, about 1 ms a megabyte; what is stored with the tasks is not decoded.
     """
-    found = _decode(_predict_decoder, body)
-    if len(found.tasks) > max_tasks:
-        raise InvalidBody(f"tasks: {len(found.tasks)} in one request, at most {max_tasks} are taken")
+    with room_for(max_tasks, f"tasks: more than {max_tasks} in one request, at most {max_tasks} are taken"):
+        found = _decode(_predict_decoder, body)
     params = found.params or _Params()
+    refuse_many_parts(params.context, "params.context", MOST_MARKED)
+    context = _decode(_context_decoder, params.context, "params.context")
     return PredictRequest(
-        tasks=tuple(
-            Task(f"tasks[{place}]" if task.id is None else task.id, task.data) for place, task in enumerate(found.tasks)
-        ),
+        tasks=tuple(_read_tasks(found.tasks)),
         project=_as_text(found.project),
         label_config=found.label_config or "",
         login=params.login or "",
         password=params.password or "",
-        context=params.context or None,
-        drafts=bytes(found.tasks[0].drafts) if params.context and found.tasks else b"[]",
-        annotations=bytes(found.tasks[0].annotations) if params.context and found.tasks else b"[]",
+        context=context or None,
+        drafts=bytes(found.tasks[0].drafts) if context and found.tasks else b"[]",
+        annotations=bytes(found.tasks[0].annotations) if context and found.tasks else b"[]",
     )
 
 
@@ -202,6 +207,7 @@ def parse_setup(body: bytes) -> SetupRequest:
         person typed there, so what is no object, nor the text of one, is handed on under an empty name, for the plan
         to refuse.
     """
+    refuse_many_parts(body, "the request body")
     found = _decode(_setup_decoder, body)
     extra = found.extra_params
     if isinstance(extra, str):
@@ -226,7 +232,8 @@ def parse_webhook(body: bytes) -> WebhookEvent:
     InvalidBody
         It is not JSON, has no ``action``, or a field that is read has a wrong type.
     """
-    found = _decode(_webhook_decoder, body)
+    with room_for(MOST_REFERENCES, f"the event names over {MOST_REFERENCES} tasks and annotations"):
+        found = _decode(_webhook_decoder, body)
     project = found.project if isinstance(found.project, _Project) else _Project(id=found.project)
     annotations = [*_as_list(found.annotation), *_as_list(found.annotations)]
     tasks = [reference.id for reference in [*_as_list(found.task), *_as_list(found.tasks)]]
@@ -249,10 +256,23 @@ def parse_object(body: bytes) -> dict[str, Any]:
     InvalidBody
         It is not a JSON object.
     """
+    refuse_many_parts(body, "the request body")
     return _decode(_object_decoder, body) if body.strip() else {}
 
 
-def _decode(decoder: msgspec.json.Decoder[_T], body: bytes, prefix: str = "") -> _T:
+def _read_tasks(tasks: list[_Task]) -> Iterator[Task]:
+    """Decode the tasks' data, which hold so many values all together."""
+    left = MOST_PARTS * 2
+    for place, task in enumerate(tasks):
+        where = f"tasks[{place}]"
+        left -= refuse_many_parts(task.data, f"{where}.data")
+        if left < 0:
+            raise InvalidBody(f"tasks: their data hold over {MOST_PARTS * 2} values")
+        data = _decode(_object_decoder, task.data, f"{where}.data")
+        yield Task(where if task.id is None else task.id, data)
+
+
+def _decode(decoder: msgspec.json.Decoder[_T], body: bytes | msgspec.Raw, prefix: str = "") -> _T:
     try:
         return decoder.decode(body)
     except msgspec.ValidationError as error:

@@ -65,7 +65,10 @@ def open_storage(url: str, *, max_bytes: int, ttl_s: float) -> Storage:
             f"the storage URL begins with {scheme}://; write a path, sqlite:///path, redis://host, rediss://host, "
             "redis+sentinel://host,host/master or redis+cluster://host,host"
         )
-    state, cache = _locate_files(Path(rest[1:] if separator else url))
+    try:
+        state, cache = _locate_files(Path(rest[1:] if separator else url))
+    except (OSError, ValueError) as error:  # the system takes no name with a zero byte, or so long a one
+        raise ConfigError("the storage's path is not a path of this system") from error
     return SqliteStorage(state, cache, max_bytes=max_bytes, ttl_s=ttl_s)
 
 

@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 from prebrush.errors import StorageError
@@ -21,7 +22,7 @@ class ForgivingStorage:
     - State that cannot be saved is held in memory, given to whoever loads it from this object, and written by a thread
       that tries again until it succeeds. It is lost only if this process ends first, which `close` reports.
     - State once loaded or saved here is remembered, so it can be loaded while the storage is away. If the storage comes
-      back without it (a Redis without persistence, a deleted file), it is written again.
+      back without it (a Redis without persistence, a deleted file), all of it is written again once any is missed.
 
     Other processes do not see held state before it is written; what one of them saved for the same project in the
     meantime is then overwritten.
@@ -103,9 +104,9 @@ class ForgivingStorage:
                 return known  # the answer may be older than what was saved while it was on its way
             if state is not None:
                 self._known[project] = state
-            elif known is not None:
-                self._hold(project, "the storage no longer has project state that it had; writing it again")
-            return known if state is None else state
+        if state is None and known is not None:
+            self._hold_what_is_lost()
+        return known if state is None else state
 
     def save_project(self, project: str, state: bytes) -> None:
         """Replace a project's state now, or as soon as the storage is back."""
@@ -168,6 +169,18 @@ class ForgivingStorage:
             else:
                 self._hold(project, "the storage does not take project state; it is held in memory until it does")
         return saved
+
+    def _hold_what_is_lost(self) -> None:
+        """Look for everything that is known: a storage that lost one project's state may have come back empty."""
+        with self._lock:
+            names = sorted(self._known.keys() - self._held)
+        for name in names:
+            if self._try(partial(self._is_lost, name)):
+                with self._lock:
+                    self._hold(name, "the storage no longer has project state that it had; writing it again")
+
+    def _is_lost(self, project: str) -> bool:
+        return self._storage.load_project(project) is None
 
     def _hold(self, project: str, why: str) -> None:
         """Keep a project's state until it is written. The caller has ``_lock``."""

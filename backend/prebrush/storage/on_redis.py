@@ -5,6 +5,7 @@ is evicted. All state lies in one hash, so that it can be listed without going t
 """
 
 import threading
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -19,14 +20,17 @@ T = TypeVar("T")
 _PROJECTS = PREFIX + b"projects"
 _PAUSE_S = 3.0
 _RELEASE = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) else return 0 end"
+_SLOW_S = 1.2
+"""A call that takes longer, its connection included, is the last one for a while: the work itself is faster."""
 _LONGEST_CAUSE = 200
 
 
 class RedisStorage:
     """Cache and project state in Redis.
 
-    A server that does not answer costs one wait, of 2 s at most if it is a single one; for 3 s after that every call
-    fails at once. A command that failed because an idle connection had been cut is sent once more.
+    A server that does not answer costs one wait, of 1 s at most if it is a single one; for 3 s after that, or after an
+    answer that took over 1.2 s, every call fails at once. A command that failed because an idle connection had been cut
+    is sent once more.
 
     Parameters
     ----------
@@ -121,6 +125,7 @@ class RedisStorage:
     def _run(self, command: Callable[[Client], T]) -> T:
         """Send a command and translate everything that can come of it."""
         self._breaker.check()
+        started = time.monotonic()
         try:
             try:
                 result = command(self._connected())
@@ -137,7 +142,11 @@ class RedisStorage:
             else:
                 self._breaker.failed(str(failure))
             raise failure from error
-        self._breaker.answered()
+        seconds = time.monotonic() - started
+        if seconds < _SLOW_S:
+            self._breaker.answered()
+        else:
+            self._breaker.failed(f"{self.where}: took {seconds:.1f} s to answer")
         return result
 
     def _connected(self) -> Client:

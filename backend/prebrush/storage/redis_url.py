@@ -20,10 +20,10 @@ _parse_url: Any = parse_url
 _Sentinel: Any = Sentinel
 _Node: Any = ClusterNode
 
-# Label Studio gives /setup 3 s and /health 1 s, so a server that hangs must be given up on sooner than that.
+# Label Studio gives /setup 3 s, in which state is read and written: both must fit, however slow the answers are.
 _DEFAULTS: Mapping[str, Any] = {
-    "socket_connect_timeout": 1.0,
-    "socket_timeout": 2.0,
+    "socket_connect_timeout": 0.5,
+    "socket_timeout": 1.0,
     "decode_responses": False,
     # The older protocol: nothing of the newer is used, and servers and proxies that lack it are still about.
     "protocol": 2,

@@ -1,17 +1,16 @@
 """The Flask app: built from settings handed in, one blueprint for each concern."""
 
-import hmac
 import logging
 import time
 from typing import Any
 
 from flask import Flask, Response, g, request
 
-from prebrush.errors import NotAuthorized
 from prebrush.predictor import Predictor, build_predictor
 from prebrush.settings import Settings
 from prebrush.tracing import choose_id, request_id
 from prebrush.web.api import build_api
+from prebrush.web.auth import PROBES, guard
 from prebrush.web.failures import register_failures
 from prebrush.web.metrics import Metrics
 from prebrush.web.playground import build_playground
@@ -21,9 +20,7 @@ from prebrush.web.room import Room
 logger = logging.getLogger("prebrush.access")
 
 
-OPEN_PATHS = frozenset({"/health", "/ready"})
-"""Asked by probes and proxies, which have no password; they tell no more than status and version."""
-QUIET_PATHS = OPEN_PATHS | {"/metrics"}
+QUIET_PATHS = PROBES | {"/metrics"}
 """Asked every few seconds by machines, and logged only where everything is."""
 
 
@@ -49,26 +46,19 @@ def create_app(settings: Settings, predictor: Predictor | None = None, readiness
     app.register_blueprint(build_playground(settings, predictor, room))
     register_failures(app)
     _observe(app, metrics)
-    _guard(app, settings)
+    guard(app, settings)
+    _read_uploads(app)
     return app
 
 
-def _guard(app: Flask, settings: Settings) -> None:
-    """Ask every caller for the credentials, where the operator set some."""
-    user, password = settings.server.basic_auth_user, settings.server.basic_auth_pass
-    if not user:
-        return
+def _read_uploads(app: Flask) -> None:
+    """Read uploads of callers that may call before a route takes a place for long requests."""
 
     @app.before_request
-    def check_credentials() -> None:
-        if request.path in OPEN_PATHS:
-            return
-        shown = request.authorization
-        given = (shown.username or "", shown.password or "") if shown and shown.type == "basic" else ("", "")
-        # both are compared in any case, in constant time, so that timing tells nothing of either
-        fits = [hmac.compare_digest(a.encode(), b.encode()) for a, b in zip(given, (user, password), strict=True)]
-        if not all(fits):
-            raise NotAuthorized("this server asks for the user and password of its operator (basic auth)")
+    def read_uploads() -> None:
+        # a slow client then holds no place
+        if request.mimetype == "multipart/form-data":
+            _ = request.files
 
 
 def _observe(app: Flask, metrics: Metrics) -> None:
@@ -78,9 +68,6 @@ def _observe(app: Flask, metrics: Metrics) -> None:
     def start() -> None:
         g.started = time.perf_counter()
         request_id.set(choose_id(request.headers.get("X-Request-ID")))
-        if request.mimetype == "multipart/form-data":
-            # read before a route takes a place for long requests, so that a slow client holds none
-            _ = request.files
 
     @app.after_request
     def log_request(response: Response) -> Response:

@@ -9,6 +9,7 @@ from werkzeug.exceptions import HTTPException
 from prebrush.errors import (
     Abandoned,
     ConfigError,
+    Forbidden,
     ImageError,
     ImageForbidden,
     ImageNotFound,
@@ -28,6 +29,7 @@ logger = logging.getLogger(__name__)
 
 STATUS: dict[type[PrebrushError], int] = {
     NotAuthorized: 401,
+    Forbidden: 403,
     RequestError: 400,
     Overloaded: 503,
     # nobody reads it; the number that web servers' logs use

@@ -19,6 +19,7 @@ from prebrush.storage import open_storage
 from prebrush.warming import warm_kernels
 from prebrush.web.app import create_app
 from prebrush.web.readiness import Readiness
+from prebrush.web.auth import warn_if_open
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +42,7 @@ def run_server(settings: Settings) -> None:
 
     configure_logging(settings)
     check_settings(settings)
+    warn_if_open(settings)
 
     class Server(BaseApplication):  # type: ignore[misc]  # gunicorn is not typed
         readiness = Readiness()

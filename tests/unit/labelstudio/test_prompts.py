@@ -208,7 +208,7 @@ def test_only_marks_on_the_last_marks_image_count() -> None:
         ([{"value": {"x": True, "y": 1}}], r"value\.x: expected a number, got bool"),
         ([{"value": {"x": float("nan"), "y": 1}}], "nan is not a percentage"),
         ([{"value": {"x": 1e300, "y": 1}}], "is not a percentage"),
-        ([{"value": {"points": [[1, 2], [3]]}}], "at least 3 points"),
+        ([{"value": {"points": [[1, 2], [3]]}}], "a list of 3 to 10000 points"),
         ([{"value": {"points": [[1, 2], [3], [4, 5]]}}], r"points\[1\]: expected x and y"),
         ([{"value": {"vertices": [1, 2, 3]}}], r"vertices\[0\]: expected an object"),
         ([{"value": {"text": "a cat"}}], "no key point, rectangle, ellipse, polygon or brush stroke"),

@@ -120,7 +120,7 @@ def test_text_that_is_not_utf8() -> None:
 def test_the_number_of_tasks_is_bounded() -> None:
     body = json.dumps({"tasks": [{"data": {}}] * 3}).encode()
     assert len(parse_predict(body, max_tasks=3).tasks) == 3
-    with pytest.raises(InvalidBody, match="3 in one request, at most 2"):
+    with pytest.raises(InvalidBody, match="more than 2 in one request, at most 2"):
         parse_predict(body, max_tasks=2)
 
 

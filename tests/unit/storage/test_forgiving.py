@@ -5,6 +5,7 @@ import pytest
 
 from prebrush.errors import StorageError
 from prebrush.storage import ForgivingStorage
+from redis_servers import wait_until
 
 LOGGER = "prebrush.storage.forgiving"
 
@@ -147,12 +148,13 @@ def test_another_servers_newer_state_is_seen(storage, inner):
 
 
 def test_a_storage_that_came_back_empty_is_filled_again(storage, inner, log):
-    storage.save_project("p", b"state")
+    for project in ("o", "p", "q"):
+        storage.save_project(project, b"state")
     inner.projects.clear()
-    inner.saved.clear()
+    inner.projects["q"] = b"newer, of another server"
     assert storage.load_project("p") == b"state"
-    assert inner.saved.wait(10)
-    assert inner.projects == {"p": b"state"}
+    wait_until(lambda: storage.held == 0)
+    assert inner.projects == {"o": b"state", "p": b"state", "q": b"newer, of another server"}
     assert "no longer has project state" in log()[0][1]
 
 

@@ -1,0 +1,48 @@
+"""Every parser meets its seeds, what once broke it, and a few seconds of what coverage leads to."""
+
+import os
+from importlib.util import find_spec
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fuzzing.__main__ import fuzz
+from fuzzing.seeds import seeds_of
+from fuzzing.targets import TARGETS
+
+SECONDS = 8
+"""For all parsers together; `make fuzz` takes longer."""
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_seeds_and_what_once_broke_it(target):
+    seeds = seeds_of(target)
+    assert len(seeds) > 1
+    for seed in seeds:
+        TARGETS[target](seed)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_seeds_with_a_piece_changed(target):
+    seeds = seeds_of(target)
+
+    @settings(max_examples=60, deadline=None)
+    @given(st.sampled_from(seeds), st.data())
+    def change(seed, data):
+        at = data.draw(st.integers(0, len(seed)))
+        length = data.draw(st.integers(0, 40))
+        TARGETS[target](seed[:at] + data.draw(st.binary(max_size=12)) + seed[at + length :])
+
+    change()
+
+
+def test_a_few_seconds_of_fuzzing(tmp_path):
+    if find_spec("atheris") is None:
+        if os.environ.get("CI") == "true" and not os.environ.get("PREBRUSH_TEST_LOWEST"):
+            pytest.fail("atheris is not installed, and in CI it must be")
+        pytest.skip("atheris is not installed")
+    runs, edges, found = fuzz("every", SECONDS, tmp_path)
+    assert found == []
+    assert runs > 100
+    assert edges > 10
