@@ -168,7 +168,7 @@ def test_programs_and_our_own_page_can_post(make_settings, headers):
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example:9090", "127.0.0.1.evil.example", "10.0.0.7:9090", "[::ffff:a00:7]", "["]
+    "host", ["evil.example:9090", "127.0.0.1.evil.example", "localhost.evil.example", "internal.evil.example", "["]
 )
 def test_a_server_for_its_own_machine_answers_to_no_other_name(make_settings, host):
     """DNS rebinding: a page's own host name that suddenly means this machine."""
@@ -182,9 +182,19 @@ def test_a_server_for_its_own_machine_answers_to_no_other_name(make_settings, ho
 
 
 @pytest.mark.parametrize(
-    "host", ["localhost:9090", "127.0.0.1", "127.0.0.2:80", "[::1]:9090", "prebrush.localhost", ""]
+    "host",
+    [
+        "localhost:9090",
+        "127.0.0.1",
+        "[::1]:9090",
+        "prebrush.localhost",
+        "",
+        "10.0.0.7:9090",
+        "prebrush:9090",
+        "host.docker.internal:9090",
+    ],
 )
-def test_it_answers_to_the_names_of_its_machine(make_settings, host):
+def test_it_answers_to_addresses_and_names_of_a_local_network(make_settings, host):
     client = create_app(make_settings()).test_client()
     assert client.get("/versions", headers={"Host": host}).status_code == 200
 

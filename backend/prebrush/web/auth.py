@@ -99,12 +99,10 @@ def _host_of(asked: Request) -> str:
 
 def _can_be_anybodys(host: str) -> bool:
     """Tell a name that anybody could register from addresses and names of a local network, as containers use them."""
-    if "." not in host or _is_loopback(host) or host.endswith((".internal", ".local")):
-        return False
     try:
         ipaddress.ip_address(host)
     except ValueError:
-        return True
+        return not host or ("." in host and not host.endswith((".localhost", ".internal", ".local")))
     return False
 
 

@@ -18,8 +18,8 @@ from prebrush.settings import Settings, server_url
 from prebrush.storage import open_storage
 from prebrush.warming import warm_kernels
 from prebrush.web.app import create_app
-from prebrush.web.readiness import Readiness
 from prebrush.web.auth import warn_if_open
+from prebrush.web.readiness import Readiness
 
 logger = logging.getLogger(__name__)
 
