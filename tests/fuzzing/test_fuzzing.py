@@ -1,6 +1,8 @@
 """Every parser meets its seeds, what once broke it, and a few seconds of what coverage leads to."""
 
 import os
+import platform
+import sys
 from importlib.util import find_spec
 
 import pytest
@@ -39,7 +41,9 @@ def test_seeds_with_a_piece_changed(target):
 
 def test_a_few_seconds_of_fuzzing(tmp_path):
     if find_spec("atheris") is None:
-        if os.environ.get("CI") == "true" and not os.environ.get("PREBRUSH_TEST_LOWEST"):
+        # where pyproject.toml asks for it
+        is_expected = sys.version_info < (3, 14) and sys.platform == "linux" and platform.machine() == "x86_64"
+        if os.environ.get("CI") == "true" and is_expected:
             pytest.fail("atheris is not installed, and in CI it must be")
         pytest.skip("atheris is not installed")
     runs, edges, found = fuzz("every", SECONDS, tmp_path)

@@ -125,19 +125,23 @@ def deleted(_, folder):
 
 
 @contextlib.contextmanager
-def overwritten(_, folder):
+def damaged(_, folder):
     for name in ("state.db", "cache.db"):
-        with (folder / name).open("r+b") as file:
-            file.write(os.urandom(100_000))
+        garbage = folder / "garbage"
+        garbage.write_bytes(os.urandom(100_000))
+        garbage.replace(folder / name)
+        # with its log beside it, the file would be healed from there
+        for suffix in ("-wal", "-shm"):
+            (folder / f"{name}{suffix}").unlink(missing_ok=True)
     yield
 
 
-FAULTS = (locked, full_disk, deleted, overwritten) if LONG else (full_disk, overwritten)
+FAULTS = (locked, full_disk, deleted, damaged) if LONG else (full_disk, damaged)
 LOGGED = {
     locked: "locked by another process",
     full_disk: "the storage does not take project state",
     deleted: "no longer has project state",
-    overwritten: "no longer has project state",
+    damaged: "set aside as",
 }
 
 
