@@ -1,0 +1,137 @@
+// The photos at hand: files, samples, tasks. One is current; each is sent to the server once, when it is first needed.
+
+import { byId, make, say } from "./dom.js";
+import { imageAddress, postJson, sendImage } from "./server.js";
+
+const MOST_PHOTOS = 100;
+const THUMB_PX = 112;
+
+class Photo {
+  #sending = null;
+
+  constructor(name, { blob = null, task = null }) {
+    Object.assign(this, { name, blob, task, digest: "", bitmap: null });
+  }
+
+  /** Make sure that the server has it; resolves to the name the server knows it by. */
+  async send(signal) {
+    if (this.digest) return this.digest;
+    // not ended by the first who gives up: the next one needs it just the same
+    this.#sending ??= (this.task ? postJson("task", this.task) : sendImage(this.blob)).finally(() => (this.#sending = null));
+    const { image } = await this.#sending;
+    this.digest = image;
+    signal?.throwIfAborted();
+    return image;
+  }
+
+  /** The server does not keep it any more. */
+  forget() {
+    this.digest = "";
+  }
+
+  /** Decode it for the screen; what the browser cannot show, as TIFF, is shown as the server sees it. */
+  async show() {
+    if (this.bitmap) return this.bitmap;
+    if (this.blob) this.bitmap = await createImageBitmap(this.blob).catch(() => null);
+    if (!this.bitmap) {
+      const response = await fetch(imageAddress(await this.send()));
+      if (!response.ok) throw new Error(`${this.name} cannot be shown`);
+      this.bitmap = await createImageBitmap(await response.blob());
+    }
+    return this.bitmap;
+  }
+
+  /** Let go of the pixels; large ones are some 50 MB each. */
+  hide() {
+    this.bitmap?.close();
+    this.bitmap = null;
+  }
+}
+
+const photos = [];
+let current = null;
+let listener = () => {};
+
+export const currentPhoto = () => current;
+export const onPhoto = (listen) => (listener = listen);
+
+/** Add photos behind those that are there, and show the first of them. */
+export function addPhotos(sources) {
+  const room = MOST_PHOTOS - photos.length;
+  const added = sources.slice(0, room).map(({ name, ...source }) => new Photo(name, source));
+  if (sources.length > room) say(`${MOST_PHOTOS} photos are the most that fit; the others are left out.`, { isError: true });
+  photos.push(...added);
+  drawStrip();
+  if (added.length) choose(added[0]);
+}
+
+export function addFiles(files) {
+  const images = files.filter((file) => file.type.startsWith("image/") || /\.(tiff?|bmp|webp)$/i.test(file.name));
+  if (!images.length) return say("There is no image among these files.", { isError: true });
+  addPhotos(images.map((file) => ({ name: file.name, blob: file })));
+}
+
+async function choose(photo) {
+  if (photo === current) return;
+  current?.hide();
+  current = photo;
+  markCurrent();
+  await listener(photo);
+}
+
+/** Go to the next photo, or with -1 to the one before; round at the ends. */
+export function flip(step) {
+  if (photos.length < 2) return;
+  choose(photos[(photos.indexOf(current) + step + photos.length) % photos.length]);
+}
+
+function drawStrip() {
+  byId("strip").hidden = !photos.length;
+  const list = byId("thumbs");
+  for (const photo of photos.slice(list.children.length)) {
+    const canvas = make("canvas", { width: THUMB_PX, height: THUMB_PX, "aria-hidden": "true" });
+    const button = make("button", { type: "button", title: photo.name }, canvas, make("span", { className: "unseen" }, photo.name));
+    button.addEventListener("click", () => choose(photo));
+    list.append(make("li", {}, button));
+    drawThumb(photo, canvas);
+  }
+}
+
+// one after the other: a folder's worth decoded at once would be gigabytes
+let queue = Promise.resolve();
+
+function drawThumb(photo, canvas) {
+  if (!photo.blob) return void canvas.getContext("2d").fillText(photo.name.slice(0, 16), 8, 60);
+  queue = queue.then(async () => {
+    const bitmap = await createImageBitmap(photo.blob).catch(() => null);
+    if (!bitmap) return;
+    drawCover(canvas, bitmap);
+    bitmap.close();
+  });
+}
+
+/** Fill a canvas with the middle of a picture. */
+export function drawCover(canvas, bitmap) {
+  const scale = Math.max(canvas.width / bitmap.width, canvas.height / bitmap.height);
+  const [width, height] = [bitmap.width * scale, bitmap.height * scale];
+  const context = canvas.getContext("2d");
+  context.imageSmoothingQuality = "high";
+  context.drawImage(bitmap, (canvas.width - width) / 2, (canvas.height - height) / 2, width, height);
+}
+
+function markCurrent() {
+  const place = photos.indexOf(current);
+  byId("place").textContent = `${place + 1} of ${photos.length}`;
+  byId("photo-name").textContent = current.name;
+  for (const [index, item] of [...byId("thumbs").children].entries()) {
+    const button = item.firstElementChild;
+    if (index !== place) {
+      button.removeAttribute("aria-current");
+      continue;
+    }
+    button.setAttribute("aria-current", "true");
+    if (byId("thumbs").contains(document.activeElement)) button.focus();
+    item.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }
+  for (const id of ["earlier", "later"]) byId(id).disabled = photos.length < 2;
+}
