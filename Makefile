@@ -46,6 +46,7 @@ documents: .venv/.test
 
 pictures: .venv/.test
 	$(BIN)/python docs/make_pictures.py
+	$(BIN)/python docs/make_playground_pictures.py
 
 e2e: .venv/.test $(STUDIO)
 	@$(SYSTEM) chromium

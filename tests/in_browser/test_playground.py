@@ -324,6 +324,54 @@ def test_the_setting_is_copied_in_every_form(open_page, photos):
     assert yaml.safe_load(copied("YAML")) == {"default": choice}
 
 
+def test_a_task_of_a_project_is_tried_and_its_setting_saved(open_page, server, file_server, photos):
+    """The stand-in for Label Studio gives a list of tasks and their images."""
+    folder = file_server.folder
+    (folder / "data/upload/1").mkdir(parents=True)
+    (folder / "api").mkdir()
+    tasks = []
+    for number, photo in enumerate(photos, start=41):
+        (folder / "data/upload/1" / photo.name).write_bytes(photo.read_bytes())
+        tasks.append({"id": number, "data": {"image": f"/data/upload/1/{photo.name}"}})
+    (folder / "api/tasks").write_text(json.dumps({"tasks": tasks}))
+    config = (
+        '<View><Image name="image" value="$image"/><BrushLabels name="mask" toName="image" >'
+        '<Label value="Disc"/></BrushLabels></View>'
+    )
+    setup = {"project": "7.1700000000", "schema": config, "hostname": file_server.url, "access_token": "t"}
+    setup["extra_params"] = json.dumps({"labels": {"rule": "size"}})
+    before = server.ask("POST", "/setup", json=setup).json()["model_version"]
+    page = open_page()
+    page.select_option("#project", "7.1700000000")
+    page.click("#open-project")
+    expect(page.locator("#place")).to_have_text("1 of 2")
+    expect(page.locator("#status")).to_contain_text("methods in", timeout=60_000)
+    open_method(page, "threshold")
+    settled(page, "2 segments")
+    expect(page.get_by_label("Name of label 1")).to_have_value("Disc")
+    assert page.input_value("#labels-rule") == "size"
+    page.keyboard.press("ArrowRight")
+    settled(page, "3 segments")
+    page.click("#save-setting")
+    expect(page.locator("#status")).to_contain_text("new predictions are prebrush-threshold-")
+    saved = re.search(r"prebrush-threshold-[0-9a-f]{8}", page.inner_text("#status"))[0]
+    assert server.ask("POST", "/setup", json=setup).json()["model_version"] == saved != before
+    page.click("#unsave")
+    expect(page.locator("#status")).to_contain_text("Taken back")
+    assert server.ask("POST", "/setup", json=setup).json()["model_version"] == before
+
+
+def test_a_file_that_the_browser_cannot_show_is_shown_by_the_server(open_page, photos, tmp_path):
+    cv2.imwrite(str(tmp_path / "scan.tiff"), cv2.imread(str(photos[1])))
+    page = open_page()
+    page.set_input_files("#file", tmp_path / "scan.tiff")
+    open_method(page, "threshold")
+    settled(page, "3 segments")
+    assert covered(page).shape == (240, 320)
+    shown = cv2.imdecode(np.frombuffer(page.locator("#original").screenshot(), np.uint8), cv2.IMREAD_COLOR)
+    assert shown.std() > 30
+
+
 def tab_to(page, selector: str) -> None:
     """Press Tab until an element has the focus, as a person without a mouse does."""
     for _ in range(120):

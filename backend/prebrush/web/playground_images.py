@@ -1,4 +1,4 @@
-"""The photos people are trying methods on: in memory under their digest, so that each is sent once. Never on a disk."""
+"""The photos people are trying methods on: in memory under their digest, so that each is sent once."""
 
 import hashlib
 import threading

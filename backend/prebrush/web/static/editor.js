@@ -64,7 +64,6 @@ export async function segment() {
     answer = found;
     drawAnswer();
     tell(found);
-    byId("result").dispatchEvent(new Event("drawn"));
   } catch (error) {
     complain(error);
   }
@@ -82,6 +81,8 @@ function drawAnswer() {
   if (!answer) return;
   const { look, names, form } = state;
   const colors = colorsOf(answer, { palette: form.palette, labels: names, byLabel: look.byLabel });
+  // what was marked has no label of its own: a blue that few things have
+  if (marks.count) colors.fill(form.palette[1]);
   // a line must be about a pixel of the screen to be seen
   const reach = Math.min(4, Math.max(1, Math.round(1 / viewer.scale)));
   paint(byId("result").querySelector(".overlay"), answer, colors, { ...look, reach });

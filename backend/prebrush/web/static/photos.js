@@ -10,7 +10,7 @@ class Photo {
   #sending = null;
 
   constructor(name, { blob = null, task = null }) {
-    Object.assign(this, { name, blob, task, digest: "", bitmap: null });
+    Object.assign(this, { name, blob, task, digest: "", bitmap: null, thumb: null });
   }
 
   /** Make sure that the server has it; resolves to the name the server knows it by. */
@@ -37,6 +37,7 @@ class Photo {
       const response = await fetch(imageAddress(await this.send()));
       if (!response.ok) throw new Error(`${this.name} cannot be shown`);
       this.bitmap = await createImageBitmap(await response.blob());
+      drawCover(this.thumb, this.bitmap);
     }
     return this.bitmap;
   }
@@ -89,29 +90,31 @@ function drawStrip() {
   byId("strip").hidden = !photos.length;
   const list = byId("thumbs");
   for (const photo of photos.slice(list.children.length)) {
-    const canvas = make("canvas", { width: THUMB_PX, height: THUMB_PX, "aria-hidden": "true" });
-    const button = make("button", { type: "button", title: photo.name }, canvas, make("span", { className: "unseen" }, photo.name));
+    photo.thumb = make("canvas", { width: THUMB_PX, height: THUMB_PX, "aria-hidden": "true" });
+    const button = make("button", { type: "button", title: photo.name }, photo.thumb, make("span", { className: "unseen" }, photo.name));
+    // a task's image is fetched when it is chosen, and not before
+    if (photo.task) button.dataset.number = photo.task.task;
     button.addEventListener("click", () => choose(photo));
     list.append(make("li", {}, button));
-    drawThumb(photo, canvas);
+    if (photo.blob) drawThumb(photo);
   }
 }
 
 // one after the other: a folder's worth decoded at once would be gigabytes
 let queue = Promise.resolve();
 
-function drawThumb(photo, canvas) {
-  if (!photo.blob) return void canvas.getContext("2d").fillText(photo.name.slice(0, 16), 8, 60);
+function drawThumb(photo) {
   queue = queue.then(async () => {
     const bitmap = await createImageBitmap(photo.blob).catch(() => null);
     if (!bitmap) return;
-    drawCover(canvas, bitmap);
+    drawCover(photo.thumb, bitmap);
     bitmap.close();
   });
 }
 
 /** Fill a canvas with the middle of a picture. */
-export function drawCover(canvas, bitmap) {
+function drawCover(canvas, bitmap) {
+  delete canvas.parentElement.dataset.number;
   const scale = Math.max(canvas.width / bitmap.width, canvas.height / bitmap.height);
   const [width, height] = [bitmap.width * scale, bitmap.height * scale];
   const context = canvas.getContext("2d");

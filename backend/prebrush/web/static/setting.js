@@ -9,6 +9,8 @@ const FORMS = {
   yaml: { write: writeYaml, hint: "For config.yaml; under projects.<id> it holds for one project only." },
 };
 
+const MOST_ROWS = 12;
+
 const escapeXml = (text) => String(text).replace(/&/g, "&amp;").replace(/"/g, "&quot;").replace(/</g, "&lt;");
 
 /** Leave out what is empty. */
@@ -51,7 +53,9 @@ const chosen = () => document.querySelector("input[name=form]:checked").value;
 
 export function drawSetting() {
   const { write, hint } = FORMS[chosen()];
-  byId("setting").value = write();
+  const text = write();
+  byId("setting").value = text;
+  byId("setting").rows = Math.min(MOST_ROWS, Math.max(3, text.split("\n").length));
   byId("setting-hint").textContent = hint;
 }
 
