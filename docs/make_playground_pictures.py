@@ -16,8 +16,8 @@ from prebrush.web import create_app
 
 IMAGES = Path(__file__).parent / "images"
 FLAGS = ["--no-sandbox", "--disable-gpu"]
-COLORS = 256
-"""Of a picture: a third of the bytes, and hardly seen."""
+MOST_BYTES = 300_000
+"""Of a picture; one that would be larger is written in 256 colours."""
 
 
 def main() -> None:
@@ -76,8 +76,8 @@ def clicks(page: Page) -> None:
 
 def phone(page: Page) -> None:
     """Show a method on a narrow screen, scrolled to its sliders."""
-    begin(page, "retina")
-    open_method(page, "ridge")
+    begin(page, "cells")
+    open_method(page, "watershed")
     page.evaluate("scrollTo(0, 560)")
     page.wait_for_timeout(300)
 
@@ -102,12 +102,13 @@ def settle(page: Page) -> None:
 
 
 def write(page: Page, name: str) -> None:
-    """Write what the page shows, in few colours."""
+    """Write what the page shows."""
     path = IMAGES / f"{name}.png"
     page.mouse.move(0, 0)
     page.screenshot(path=path)
-    with Image.open(path) as shown:
-        shown.convert("RGB").quantize(COLORS).save(path, optimize=True)
+    if path.stat().st_size > MOST_BYTES:
+        with Image.open(path) as shown:
+            shown.convert("RGB").quantize().save(path, optimize=True)
 
 
 if __name__ == "__main__":
