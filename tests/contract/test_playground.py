@@ -79,11 +79,22 @@ def test_a_click_and_a_box_find_the_disc_they_are_on(client):
     left = np.zeros(pixels.shape[:2], np.uint8)
     cv2.circle(left, (40, 40), 20, 1, -1)
     image = send(client, pixels)
-    for marks in ({"points": [[40, 40, True]]}, {"boxes": [[17, 17, 64, 64]]}):
+    for marks in ({"points": [[40, 40, True]]}, {"boxes": [[17, 17, 64, 64, True]]}):
         head, label_map = ask(client, image, **marks)
         found = label_map > 0
         assert np.count_nonzero(found & (left > 0)) / np.count_nonzero(found | (left > 0)) > 0.95
         assert head["method"] == "prompt"
+
+
+def test_a_negative_box_keeps_out_what_is_in_it(client):
+    image = send(client, draw_discs())
+    both = {"points": [[40, 40, True], [80, 120, True]]}
+    _, label_map = ask(client, image, **both)
+    assert label_map[80, 130]
+    assert label_map[40, 30]
+    _, label_map = ask(client, image, points=both["points"][:1], boxes=[[50, 90, 110, 150, False]])
+    assert not label_map[50:110, 90:150].any()
+    assert label_map[40, 30]
 
 
 def test_marks_that_hit_nothing_are_an_answer_and_not_an_error(client):
@@ -123,7 +134,7 @@ def test_photos_that_are_not_kept_and_bodies_that_make_no_sense_are_refused_in_w
         {},
         {"image": image, "points": [[1, 2]]},
         {"image": image, "points": [[1, 2, True]] * 101},
-        {"image": image, "boxes": [[9, 9, 3, 3]]},
+        {"image": image, "boxes": [[9, 9, 3, 3, True]]},
         {"image": image, "choice": {"method": "nothing"}},
         {"image": image, "choice": {"params": {"scale": "x"}, "method": "felzenszwalb"}},
         {"image": image, "choice": {"unknown": 1}},

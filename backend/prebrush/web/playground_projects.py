@@ -134,9 +134,7 @@ class ConnectedProjects:
         """
         state = self._recall(project)
         plan = self._plan(project, state, state.saved).require_controls()[0]
-        tasks = [
-            {"id": task["id"], "name": _name_of(task, plan), "images": 1} for task in self._list_tasks(project, state)
-        ]
+        tasks = [{"id": task["id"], "name": _name_of(task, plan)} for task in self._list_tasks(project, state)]
         labels = [
             {"name": label.name, "predicted_values": list(label.predicted_values)} for label in plan.control.labels
         ]

@@ -56,7 +56,7 @@ class Ask(msgspec.Struct, forbid_unknown_fields=True):
     choice: dict[str, Any] = {}
     labels: Annotated[list[AskedLabel], msgspec.Meta(max_length=MOST_LABELS)] = []
     points: Annotated[list[tuple[_Pixel, _Pixel, bool]], msgspec.Meta(max_length=MOST_MARKS)] = []
-    boxes: Annotated[list[tuple[_Pixel, _Pixel, _Pixel, _Pixel]], msgspec.Meta(max_length=MOST_MARKS)] = []
+    boxes: Annotated[list[tuple[_Pixel, _Pixel, _Pixel, _Pixel, bool]], msgspec.Meta(max_length=MOST_MARKS)] = []
     most_pixels: Annotated[int, msgspec.Meta(ge=1000, le=MOST_PIXELS)] = MOST_PIXELS
     is_urgent: bool = True
     """Whether a person waits for this one; a gallery's pictures let people go first."""
@@ -116,13 +116,19 @@ def answer(ask: Ask, picture: Picture, segmenter: Segmenter, default: Mapping[st
 
 
 def _build_prompt(ask: Ask, picture: Picture) -> Prompt:
+    """Put the marks onto the image; all that is in a negative box is not the object, as in the editor."""
     bottom, right = picture.height - 1, picture.width - 1
     points = tuple((min(max(0, row), bottom), min(max(0, col), right), yes) for row, col, yes in ask.points)
-    boxes = tuple(
-        (min(max(0, box[0]), bottom), min(max(0, box[1]), right), min(box[2], bottom + 1), min(box[3], right + 1))
-        for box in ask.boxes
-    )
-    return Prompt(points=points, boxes=boxes)
+    boxes, scribble = [], None
+    for first, left, last, end, is_positive in ask.boxes:
+        box = (min(max(0, first), bottom), min(max(0, left), right), min(last, bottom + 1), min(end, right + 1))
+        if is_positive:
+            boxes.append(box)
+            continue
+        if scribble is None:
+            scribble = np.zeros((picture.height, picture.width), np.int8)
+        scribble[box[0] : box[2], box[1] : box[3]] = -1
+    return Prompt(points=points, boxes=tuple(boxes), scribble=scribble)
 
 
 def _nothing(picture: Picture) -> Segments:

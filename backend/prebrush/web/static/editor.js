@@ -29,9 +29,9 @@ const tool = {
     pending = from && boxOf(from, to);
     viewer.render();
   },
-  release(from, to) {
+  release(from, to, event) {
     pending = null;
-    finishBox(from, to);
+    finishBox(from, to, !isNegative(event));
   },
   draw(svg, place) {
     marks.draw(svg, place, { pending, cross: document.activeElement === byId("result") ? cross : null });
@@ -46,8 +46,8 @@ function mark(place, positive) {
   segment();
 }
 
-function finishBox(from, to) {
-  const isBox = marks.addBox(from, to);
+function finishBox(from, to, positive) {
+  const isBox = marks.addBox(from, to, positive);
   viewer.render();
   if (isBox) segment();
 }
@@ -93,7 +93,7 @@ export async function showPhoto(photo) {
   cross = corner = answer = null;
   try {
     const bitmap = await photo.show();
-    if (photo !== currentPhoto()) return;
+    if (!bitmap) return;
     byId("panes").style.setProperty("--ratio", bitmap.height / bitmap.width);
     byId("panes").classList.toggle("is-upright", bitmap.height > 0.85 * bitmap.width);
     viewer.setPicture(bitmap);
@@ -164,7 +164,7 @@ function markCross(event) {
   }
   const from = corner;
   corner = pending = null;
-  finishBox(from, cross);
+  finishBox(from, cross, !isNegative(event));
 }
 
 function undo() {

@@ -12,7 +12,7 @@ const CARD_PIXELS = 200_000;
 const lanes = Array.from({ length: AT_ONCE }, (_, number) => new Lane(`gallery-${number}`));
 const cards = new Map();
 let run = 0;
-/** What is shown already: of which photo, and with which setting of each method. */
+/** What is shown already: of which photo, and for each method with which setting. */
 let shownPhoto = null;
 const shown = new Map();
 
@@ -45,7 +45,9 @@ export async function fillGallery() {
   try {
     await startCards(photo);
     if (mine !== run) return;
-    const waiting = [...cards.keys()].filter((name) => shown.get(name) !== settingOf(name));
+    const waiting = [...cards.keys()].filter((name) => shown.get(name)?.setting !== settingOf(name));
+    // looks may have changed meanwhile
+    for (const [name, { answer }] of shown) draw(name, answer);
     if (!waiting.length) return;
     for (const name of waiting) setFacts(name, "waiting");
     say(`Trying ${plural(waiting.length, "method")} on ${photo.name} …`);
@@ -62,6 +64,7 @@ export async function fillGallery() {
 async function startCards(photo) {
   if (shownPhoto === photo) return;
   const bitmap = await photo.show();
+  if (!bitmap) return;
   const scale = Math.min(1, Math.sqrt(CARD_PIXELS / (bitmap.width * bitmap.height)));
   const size = { width: Math.max(1, Math.round(bitmap.width * scale)), height: Math.max(1, Math.round(bitmap.height * scale)) };
   const small = Object.assign(document.createElement("canvas"), size);
@@ -78,7 +81,7 @@ async function startCards(photo) {
   shownPhoto = photo;
 }
 
-const settingOf = (name) => JSON.stringify([choiceOf(name), askedLabels(), state.look]);
+const settingOf = (name) => JSON.stringify([choiceOf(name), askedLabels()]);
 
 async function work(lane, photo, waiting, isWanted) {
   while (waiting.length && isWanted()) {
@@ -89,18 +92,20 @@ async function work(lane, photo, waiting, isWanted) {
     if (!isWanted()) return;
     if (answer instanceof Error && !answer.isOfServer) throw answer;
     if (answer instanceof Error) setFacts(name, answer.message);
-    else if (answer) show(name, answer);
+    else if (answer) {
+      draw(name, answer);
+      shown.set(name, { setting: settingOf(name), answer });
+    }
   }
 }
 
-function show(name, answer) {
+function draw(name, answer) {
   const { card, overlay } = cards.get(name);
   const { look, names, form } = state;
   const colors = colorsOf(answer, { palette: form.palette, labels: names, byLabel: look.byLabel });
   paint(overlay, answer, colors, look);
   card.classList.remove("is-waiting");
   setFacts(name, `${plural(answer.segments, "segment")} in ${duration(answer.milliseconds)}`);
-  shown.set(name, settingOf(name));
 }
 
 function setFacts(name, text) {

@@ -21,11 +21,11 @@ export class Marks {
   }
 
   /** A box from two corners; one of less than three pixels is a slip of the hand. */
-  addBox(from, to) {
+  addBox(from, to, positive) {
     const [top, bottom] = [from.row, to.row].sort((a, b) => a - b);
     const [left, right] = [from.col, to.col].sort((a, b) => a - b);
     if (bottom - top < 3 || right - left < 3) return false;
-    this.#all.push({ box: [top, left, bottom + 1, right + 1] });
+    this.#all.push({ box: [top, left, bottom + 1, right + 1], positive });
     return true;
   }
 
@@ -41,23 +41,23 @@ export class Marks {
   asked() {
     return {
       points: this.#all.filter((mark) => !mark.box).map(({ row, col, positive }) => [row, col, positive]),
-      boxes: this.#all.filter((mark) => mark.box).map(({ box }) => box),
+      boxes: this.#all.filter((mark) => mark.box).map(({ box, positive }) => [...box, positive]),
     };
   }
 
   /** Draw all marks, a box that is being drawn, and the keyboard's cross, at screen places given by `place(row, col)`. */
   draw(svg, place, { pending = null, cross = null }) {
     const parts = [];
-    for (const mark of this.#all) parts.push(...(mark.box ? [drawBox(mark.box, place)] : drawPoint(mark, place)));
-    if (pending) parts.push(drawBox(pending, place));
+    for (const mark of this.#all) parts.push(...(mark.box ? [drawBox(mark.box, place, mark.positive)] : drawPoint(mark, place)));
+    if (pending) parts.push(drawBox(pending, place, true));
     if (cross) parts.push(...drawCross(cross, place));
     svg.replaceChildren(...parts);
   }
 }
 
-function drawBox([top, left, bottom, right], place) {
+function drawBox([top, left, bottom, right], place, positive) {
   const [from, to] = [place(top, left), place(bottom, right)];
-  return draw("rect", { x: from.x, y: from.y, width: to.x - from.x, height: to.y - from.y }, "box");
+  return draw("rect", { x: from.x, y: from.y, width: to.x - from.x, height: to.y - from.y }, positive ? "box" : "box unwanted");
 }
 
 function drawPoint({ row, col, positive }, place) {

@@ -29,17 +29,24 @@ class Photo {
     this.digest = "";
   }
 
-  /** Decode it for the screen; what the browser cannot show, as TIFF, is shown as the server sees it. */
+  /** Decode it for the screen; null if another one became current meanwhile. */
   async show() {
-    if (this.bitmap) return this.bitmap;
-    if (this.blob) this.bitmap = await createImageBitmap(this.blob).catch(() => null);
-    if (!this.bitmap) {
-      const response = await fetch(imageAddress(await this.send()));
-      if (!response.ok) throw new Error(`${this.name} cannot be shown`);
-      this.bitmap = await createImageBitmap(await response.blob());
-      drawCover(this.thumb, this.bitmap);
+    const bitmap = this.bitmap ?? (this.blob && (await createImageBitmap(this.blob).catch(() => null))) ?? (await this.#fetch());
+    if (this !== current) {
+      bitmap.close();
+      return null;
     }
-    return this.bitmap;
+    this.bitmap = bitmap;
+    return bitmap;
+  }
+
+  /** What the browser cannot show, as TIFF, and what it does not have, is shown as the server sees it. */
+  async #fetch() {
+    const response = await fetch(imageAddress(await this.send()));
+    if (!response.ok) throw new Error(`${this.name} cannot be shown`);
+    const bitmap = await createImageBitmap(await response.blob());
+    drawCover(this.thumb, bitmap);
+    return bitmap;
   }
 
   /** Let go of the pixels; large ones are some 50 MB each. */

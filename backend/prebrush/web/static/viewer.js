@@ -15,7 +15,7 @@ export class Viewer {
 
   /**
    * @param panes elements with a `.stage` that is moved and an `svg` that is drawn on.
-   * @param tool told of what is not moving: `isDrawing()`, `tap(place, event)`, `drag(from, to)`, `release(from, to)`,
+   * @param tool told of what is not moving: `isDrawing()`, `tap(place, event)`, `drag(from, to)`, `release(from, to, event)`,
    *   and `draw(svg, toScreen)` after each move.
    */
   constructor(panes, tool) {
@@ -188,7 +188,7 @@ export class Viewer {
     this.#gesture = null;
     if (!gesture || !at || gesture.isPinch || event.type === "pointercancel") return void this.tool.drag(null, null);
     if (!gesture.isDrag) this.tool.tap(this.#pixel(at.x, at.y), event);
-    else if (gesture.draws) this.tool.release(this.#pixel(gesture.start.x, gesture.start.y), this.#pixel(at.x, at.y));
+    else if (gesture.draws) this.tool.release(this.#pixel(gesture.start.x, gesture.start.y), this.#pixel(at.x, at.y), event);
   }
 
   #wheel(event, pane) {
