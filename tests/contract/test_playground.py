@@ -1,5 +1,6 @@
 """The playground's calls: a photo is sent once, each answer is a label map, projects are shown to whom they may be."""
 
+import dataclasses
 import gzip
 import json
 import re
@@ -17,6 +18,7 @@ from prebrush.segmenter import compute_segments
 from prebrush.web import create_app
 from prebrush.web.playground_images import KeptImages
 from prebrush.web.playground_projects import may_see_projects
+from prebrush.web.playground_reuse import FoundBefore
 from prebrush.web.playground_segments import MOST_PIXELS, encode_answer
 from prebrush.web.playground_turns import Turns
 
@@ -198,6 +200,33 @@ def test_the_form_starts_from_the_servers_own_default(make_settings):
     assert knobs["felzenszwalb"]["scale"] == METHODS["felzenszwalb"].params_class().scale
     assert {knob["name"]: knob["default"] for knob in form["regions"]}["max_regions"] == 5
     assert {knob["name"]: knob["default"] for knob in form["labels"]}["rule"] == "size"
+
+
+def test_a_slider_of_the_clean_up_does_not_run_the_method_again(app):
+    pixels = draw_discs()
+    digest = send(app.test_client(), pixels)
+    picture = KeptImages(ImageLimits()).decode(png(pixels))
+    assert picture.digest == digest
+    calls = []
+
+    def recipe_of(choice: dict):
+        recipe = build_recipe({"method": "kmeans", **choice})
+        function = recipe.method.function
+
+        def count(image, params, prompt):
+            calls.append(params)
+            return function(image, params, prompt)
+
+        return dataclasses.replace(recipe, method=dataclasses.replace(recipe.method, function=count))
+
+    found = FoundBefore()
+    choices = [{}, {"regions": {"max": 2}}, {"params": {"n_clusters": 2}}, {"regions": {"instances": "keep"}}, {}]
+    for choice in choices:
+        recipe = recipe_of(choice)
+        again = compute_segments(pixels, found.reusing(recipe, picture))
+        truth = compute_segments(pixels, build_recipe({"method": "kmeans", **choice}))
+        np.testing.assert_array_equal(again.label_map, truth.label_map)
+    assert len(calls) == 2
 
 
 class Clock:

@@ -14,6 +14,7 @@ from prebrush.web.failures import error_body
 from prebrush.web.playground_form import describe_form
 from prebrush.web.playground_images import KeptImages
 from prebrush.web.playground_projects import ConnectedProjects, may_see_projects, parse_open, parse_save
+from prebrush.web.playground_reuse import FoundBefore
 from prebrush.web.playground_segments import answer, parse_ask
 from prebrush.web.playground_turns import Turns
 from prebrush.web.room import Room
@@ -100,7 +101,7 @@ def _add_segments(
     playground: Blueprint, settings: Settings, predictor: Predictor, kept: KeptImages, room: Room
 ) -> None:
     """Add the call that every slider makes."""
-    turns = Turns()
+    turns, found = Turns(), FoundBefore()
 
     @playground.post("/segment")
     def segment() -> Response:
@@ -110,7 +111,7 @@ def _add_segments(
             with turns.take(ask.lane, ask.number) as is_wanted:
                 if not is_wanted:
                     return error_body("superseded", "a newer request of the same place in the page came", 409)
-                response = Response(answer(ask, picture, predictor.segmenter, settings.default))
+                response = Response(answer(ask, picture, predictor.segmenter, found, settings.default))
             response.mimetype = "application/octet-stream"
             response.headers["Content-Encoding"] = "gzip"
             return response

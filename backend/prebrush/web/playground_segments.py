@@ -30,6 +30,7 @@ from prebrush.recipes import (
 )
 from prebrush.segmentation.method import parse_knobs
 from prebrush.segmenter import Segmenter, explain
+from prebrush.web.playground_reuse import FoundBefore
 
 MOST_PIXELS = 4_000_000
 """Of the numbers sent: more than a screen shows."""
@@ -76,7 +77,7 @@ def parse_ask(body: bytes) -> Ask:
         raise InvalidBody(describe(str(error))) from None
 
 
-def answer(ask: Ask, picture: Picture, segmenter: Segmenter, default: Mapping[str, Any]) -> bytes:
+def answer(ask: Ask, picture: Picture, segmenter: Segmenter, found: FoundBefore, default: Mapping[str, Any]) -> bytes:
     """Segment as asked and encode it, see `encode_answer`.
 
     Raises
@@ -101,8 +102,11 @@ def answer(ask: Ask, picture: Picture, segmenter: Segmenter, default: Mapping[st
         except InvalidPrompt as error:
             # nothing found is an answer, as it is in the editor
             segments, note = _nothing(picture), str(error)
+    elif ask.is_urgent:
+        segments = segmenter.compute(picture.pixels, found.reusing(recipe, picture), Urgency.NOW)
     else:
-        segments = segmenter.compute(picture.pixels, recipe, Urgency.NOW if ask.is_urgent else Urgency.BATCH)
+        # a gallery tells how long each method takes
+        segments = segmenter.compute(picture.pixels, recipe, Urgency.BATCH)
     milliseconds = (time.perf_counter() - started) * 1000
     head = {
         "segments": len(segments),
