@@ -47,7 +47,7 @@ def test_clean_up_only_when_asked() -> None:
 
 
 def test_a_clean_up_that_does_not_fit_is_refused() -> None:
-    with pytest.raises(InvalidParams, match="cleanup: smoothing=-1.0 is out of range: a number from 0 to 50 px"):
+    with pytest.raises(InvalidParams, match=r"cleanup: smoothing=-1\.0 is out of range: a number from 0 to 50 px"):
         segment(np.zeros((9, 9), np.uint8), method="threshold", cleanup=Cleanup(smoothing=-1.0))
 
 
