@@ -210,6 +210,17 @@ def test_clicks_and_boxes_mark_as_in_label_studio(open_page, photos):
     page.mouse.up()
     settled(page, "1 segment in", "by prompt")
     assert overlap() > 0.9
+    # with Alt, what is in a box is not the object
+    page.keyboard.down("Alt")
+    page.mouse.move(*place_of(page, 60, 160))
+    page.mouse.down()
+    page.mouse.move(*place_of(page, 180, 230), steps=4)
+    page.mouse.up()
+    page.keyboard.up("Alt")
+    expect(page.locator("#result svg rect.unwanted")).to_have_count(1)
+    settled(page)
+    expect(page.locator("#result")).to_have_attribute("aria-busy", "false")
+    assert not covered(page)[65:175, 165:225].any()
 
 
 def test_both_pictures_move_in_step(open_page, photos):
