@@ -66,6 +66,7 @@ documents: .venv/.test
 
 pictures: .venv/.test
 	$(BIN)/python docs/make_pictures.py
+	$(BIN)/python docs/make_playground_pictures.py
 
 # Every command on a terminal, and the editor of a real Label Studio.
 recordings: .venv/.test $(STUDIO)

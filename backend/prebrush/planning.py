@@ -65,7 +65,13 @@ class Plan:
         return self.controls
 
 
-def build_plan(config: LabelConfig, settings: Settings, project: str, extra: Mapping[str, Any]) -> Plan:
+def build_plan(
+    config: LabelConfig,
+    settings: Settings,
+    project: str,
+    extra: Mapping[str, Any],
+    saved: Mapping[str, Any] | None = None,
+) -> Plan:
     """Resolve every control of a labeling config.
 
     Parameters
@@ -76,6 +82,8 @@ def build_plan(config: LabelConfig, settings: Settings, project: str, extra: Map
         As Label Studio sends it, ``"<id>.<unix time>"``, or only the number.
     extra : mapping
         The connection's extra parameters: ``method``, ``params``, ``regions``, ``labels``.
+    saved : mapping or None
+        The same, as saved for the project in the playground.
 
     Raises
     ------
@@ -83,7 +91,12 @@ def build_plan(config: LabelConfig, settings: Settings, project: str, extra: Map
         A setting does not fit; the message names it.
     """
     number = project.partition(".")[0]
-    shared = [check_choice("extra parameters", extra), settings.projects.get(number, {}), settings.default]
+    shared = [
+        check_choice("extra parameters", extra),
+        check_choice("the setting saved in the playground", saved or {}),
+        settings.projects.get(number, {}),
+        settings.default,
+    ]
     plans = tuple(_plan_control(control, shared) for control in config.controls)
     name = plans[0].recipe.method.name if plans else method_of(shared)
     parts = [[_control_part(plan.control), plan.recipe.fingerprint, plan.rule.fingerprint] for plan in plans]

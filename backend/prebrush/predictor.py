@@ -55,8 +55,8 @@ class Predictor:
         self.settings = settings
         self.measures = measures
         self.storage = storage
-        self._pictures = pictures
-        self._projects = Projects(storage)
+        self.pictures = pictures
+        self.projects = Projects(storage)
         cores = settings.server.jobs or usable_cores()
         self.segmenter = Segmenter(storage, cores, settings.images.max_pixels, measures)
         self.errands = Errands(cores, measures)
@@ -85,22 +85,23 @@ class Predictor:
             token=request.access_token,
             extra_params=dict(request.extra_params or {}),
             label_config=request.label_config,
+            saved=self.projects.recall(request.project).saved,
         )
         try:
             plan = self._plan(request.project, request.label_config, state)
         except RequestError as error:
             plan = unusable_plan(f"{request.label_config}{request.extra_params}", str(error))
-        self._projects.remember(request.project, state)
+        self.projects.remember(request.project, state)
         if plan.problem:
             logger.warning("project %s cannot be served: %s", request.project, plan.problem)
         return plan
 
     def versions(self, project: str) -> list[str]:
         """List the model versions in force, of one project or of all that are known."""
-        names = [project] if project else self._projects.names()
+        names = [project] if project else self.projects.names()
         found: dict[str, None] = {}
         for name in names:
-            state = self._projects.recall(name)
+            state = self.projects.recall(name)
             with suppress(RequestError):
                 found[self._plan(name, state.label_config, state).model_version] = None
         return list(found)
@@ -140,7 +141,7 @@ class Predictor:
         """
         self.preparer.stand_back()
         due = time.monotonic() + self.settings.server.answer_within_s
-        state = self._projects.recall(request.project)
+        state = self.projects.recall(request.project)
         plan = self._plan(request.project, request.label_config, state)
         plan.require_controls()
         account = Account(state, request.login, request.password)
@@ -156,7 +157,7 @@ class Predictor:
         return self.errands.run(errands, urgency, due, is_gone), plan.model_version
 
     def _plan(self, project: str, label_config: str, state: ProjectState) -> Plan:
-        return build_plan(parse_label_config(label_config), self.settings, project, state.extra_params)
+        return build_plan(parse_label_config(label_config), self.settings, project, state.extra_params, state.saved)
 
     def _errand(self, plan: Plan, account: Account, task: Task, urgency: Urgency) -> Errand:
         key = _hash(plan.fingerprint, account.fingerprint, task.id, task.data)
@@ -194,7 +195,7 @@ class Predictor:
             labels = labels_of(each.control, task.data)
             for index, address in enumerate(image_addresses(each.control, task.data)):
                 if address not in pictures:
-                    pictures[address] = self._pictures.open(address, task.id, account, stored=stored)
+                    pictures[address] = self.pictures.open(address, task.id, account, stored=stored)
                 place = index if each.control.is_list else None
                 found.append(ImageOfControl(each, labels, place, pictures[address]))
                 if each.control.is_list and pictures[address].is_decoded:
@@ -239,7 +240,7 @@ class Predictor:
         index = target.item_index or 0
         if not 0 <= index < len(addresses):
             raise InvalidPrompt(f"item_index {index} in a task of {len(addresses)} images")
-        picture = self._pictures.open(addresses[index], task.id, account, stored=False)
+        picture = self.pictures.open(addresses[index], task.id, account, stored=False)
         prompt = build_prompt(context, picture.height, picture.width)
         if not prompt:
             return None

@@ -18,6 +18,8 @@ class ProjectState(msgspec.Struct, frozen=True):
     token: str = ""
     extra_params: dict[str, Any] = {}
     label_config: str = ""
+    saved: dict[str, Any] = {}
+    """The choice of method that was saved in the playground; Label Studio knows nothing of it."""
 
     def __repr__(self) -> str:
         """Leave the token out: a state may end in a log."""
@@ -46,7 +48,8 @@ class Projects:
     def remember(self, project: str, told: ProjectState) -> None:
         """Keep what `/setup` told.
 
-        Host and token are one pair: a call that names no host says nothing of either, and both stay as they were.
+        Host and token are one pair: a call that names no host says nothing of either, and both stay as they were. What
+        was saved in the playground stays as well.
 
         Raises
         ------
@@ -57,11 +60,25 @@ class Projects:
         if len(packed) > MOST_BYTES:
             raise InvalidBody(f"what /setup tells has {len(packed)} bytes; at most {MOST_BYTES} are kept of a project")
         known = self.recall(project)
+        told = msgspec.structs.replace(told, saved=known.saved)
         if not told.hostname:
             told = msgspec.structs.replace(told, hostname=known.hostname, token=known.token)
         # setups come many times a minute: writing only changes keeps a shared storage quiet
         if project and told != known:
             self._storage.save_project(project, msgspec.json.encode(told))
+
+    def save_choice(self, project: str, choice: dict[str, Any]) -> None:
+        """Keep the choice of method for a project that is known; an empty one takes back what was saved.
+
+        Raises
+        ------
+        InvalidBody
+            It is too much to be kept.
+        """
+        packed = msgspec.json.encode(msgspec.structs.replace(self.recall(project), saved=choice))
+        if len(packed) > MOST_BYTES:
+            raise InvalidBody(f"the setting makes {len(packed)} bytes; at most {MOST_BYTES} are kept of a project")
+        self._storage.save_project(project, packed)
 
     def names(self) -> list[str]:
         """List the projects that are known."""

@@ -1,7 +1,8 @@
 """What segments an image: method, knobs and clean-up, resolved from the levels at which they may be chosen.
 
-Precedence, first wins: attributes on the control tag, the connection's extra parameters, ``projects.<id>`` in
-config.yaml, ``default`` in config.yaml, built-in defaults. Nothing here touches an image.
+Precedence, first wins: attributes on the control tag, the connection's extra parameters, what was saved for the project
+in the playground, ``projects.<id>`` in config.yaml, ``default`` in config.yaml, built-in defaults. Nothing here touches
+an image.
 """
 
 import dataclasses

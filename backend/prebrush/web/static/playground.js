@@ -1,108 +1,137 @@
-// Draws the form from the methods' own descriptions, sends the image, shows the masks.
-"use strict";
+// Starts the page: the way in, the gallery of all methods, one method with its sliders.
 
-const byId = (id) => document.getElementById(id);
-const state = { methods: [], running: null };
+import { byId, complain, make } from "./dom.js";
+import { drawMethod, leaveEditor, segment, showPhoto, startEditor } from "./editor.js";
+import { drawGallery, fillGallery, leaveGallery } from "./gallery.js";
+import { startLabels } from "./labels.js";
+import { addFiles, addPhotos, currentPhoto, flip, onPhoto } from "./photos.js";
+import { startProjects } from "./projects.js";
+import { getJson } from "./server.js";
+import { drawSetting, startSetting } from "./setting.js";
+import { onChange, state } from "./state.js";
+import { startTheme } from "./theme.js";
 
-function makeInput(knob) {
-  const input = document.createElement(knob.choices.length ? "select" : "input");
-  input.id = `knob-${knob.name}`;
-  input.name = knob.name;
-  if (knob.choices.length) {
-    for (const choice of knob.choices) input.add(new Option(choice, choice));
-    input.value = knob.default;
-  } else if (knob.kind === "bool") {
-    input.type = "checkbox";
-    input.checked = knob.default;
-  } else {
-    input.type = knob.kind === "str" ? "text" : "number";
-    if (knob.kind === "float") input.step = "any";
-    if (knob.low !== null) input.min = knob.low;
-    if (knob.high !== null) input.max = knob.high;
-    input.value = knob.default;
+const MOST_FILES_OF_A_FOLDER = 500;
+const VIEWS = ["start", "gallery", "editor"];
+let view = "start";
+
+function show(next) {
+  view = next;
+  for (const id of VIEWS) byId(id).hidden = id !== next;
+  document.body.dataset.view = next;
+}
+
+function openGallery() {
+  leaveEditor();
+  show("gallery");
+  fillGallery();
+  byId("gallery-title").focus();
+}
+
+async function openMethod(name) {
+  leaveGallery();
+  state.method = name;
+  const isOpen = view === "editor";
+  show("editor");
+  drawMethod();
+  drawSetting();
+  if (isOpen) return segment();
+  byId("editor-title").focus({ preventScroll: true });
+  window.scrollTo({ top: 0 });
+  await showPhoto(currentPhoto());
+}
+
+async function photoChosen(photo) {
+  if (view === "editor") return showPhoto(photo);
+  if (view === "start") openGallery();
+  else fillGallery();
+}
+
+async function addSample(path, name) {
+  const response = await fetch(path);
+  if (!response.ok) throw new Error(`${path}: ${response.status}`);
+  addPhotos([{ name, blob: await response.blob() }]);
+}
+
+/** List the files that were dropped, those of folders too. */
+async function droppedFiles(transfer) {
+  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
+  if (!entries.length) return [...transfer.files];
+  const files = [];
+  while (entries.length && files.length < MOST_FILES_OF_A_FOLDER) {
+    const entry = entries.shift();
+    if (entry.isFile) files.push(await new Promise((resolve, reject) => entry.file(resolve, reject)));
+    else entries.push(...(await readFolder(entry.createReader())));
   }
-  return input;
+  return files.sort((a, b) => a.name.localeCompare(b.name, undefined, { numeric: true }));
 }
 
-function showMethod() {
-  const method = state.methods.find((entry) => entry.name === byId("method").value);
-  byId("summary").textContent = method.summary;
-  const legend = byId("knobs").querySelector("legend");
-  byId("knobs").replaceChildren(legend);
-  for (const knob of method.knobs) {
-    const label = document.createElement("label");
-    const hint = document.createElement("span");
-    const input = makeInput(knob);
-    label.htmlFor = input.id;
-    label.append(knob.unit ? `${knob.name} (${knob.unit})` : knob.name);
-    hint.className = "hint";
-    hint.id = `${input.id}-hint`;
-    hint.textContent = knob.help;
-    input.setAttribute("aria-describedby", hint.id);
-    label.append(input, hint);
-    byId("knobs").append(label);
+async function readFolder(reader) {
+  const found = [];
+  for (;;) {
+    const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
+    if (!some.length || found.length > MOST_FILES_OF_A_FOLDER) return found;
+    found.push(...some);
   }
 }
 
-// Only what differs from the defaults: that is what belongs in a labeling config.
-function changedParams() {
-  const method = state.methods.find((entry) => entry.name === byId("method").value);
-  const params = {};
-  for (const knob of method.knobs) {
-    const input = byId(`knob-${knob.name}`);
-    let value = input.value;
-    if (knob.kind === "bool") value = input.checked;
-    else if (knob.kind === "int" || knob.kind === "float") value = Number(input.value);
-    if (value !== knob.default) params[knob.name] = value;
+function startPhotos() {
+  for (const input of document.querySelectorAll("input[type=file]")) {
+    input.addEventListener("change", () => {
+      addFiles([...input.files]);
+      input.value = "";
+    });
   }
-  return params;
-}
-
-function showTag() {
-  const escape = (text) => String(text).replace(/&/g, "&amp;").replace(/"/g, "&quot;").replace(/</g, "&lt;");
-  const attributes = Object.entries(changedParams()).map(([name, value]) => ` model_${name}="${escape(value)}"`);
-  byId("tag").value = `<BrushLabels name="mask" toName="image" model_method="${byId("method").value}"${attributes.join("")}>`;
-}
-
-function say(text, isError = false) {
-  byId("status").textContent = text;
-  byId("status").classList.toggle("error", isError);
-}
-
-async function segment() {
-  showTag();
-  const file = byId("file").files[0];
-  if (!file) return;
-  if (state.running) state.running.abort();
-  const running = (state.running = new AbortController());
-  const body = new FormData();
-  body.append("image", file);
-  body.append("choice", JSON.stringify({ method: byId("method").value, params: changedParams() }));
-  say("Segmenting …");
-  try {
-    const response = await fetch("playground/segment", { method: "POST", body, signal: running.signal });
-    const answer = await response.json();
-    if (!response.ok) return say(answer.detail, true);
-    byId("overlay").src = answer.overlay;
-    byId("overlay").alt = `${answer.segments} segments by ${answer.method}`;
-    byId("overlay").hidden = false;
-    say(`${answer.segments} segments by ${answer.why} in ${answer.milliseconds} ms (${answer.width} x ${answer.height})`);
-  } catch (error) {
-    if (error.name !== "AbortError") say(`The server does not answer: ${error.message}`, true);
+  for (const button of document.querySelectorAll("[data-sample]")) {
+    button.addEventListener("click", () => addSample(button.dataset.sample, button.dataset.name).catch(complain));
   }
+  let depth = 0;
+  const hover = (change) => {
+    depth = change ? depth + change : 0;
+    document.body.classList.toggle("is-dropping", depth > 0);
+  };
+  addEventListener("dragenter", () => hover(1));
+  addEventListener("dragleave", () => hover(-1));
+  addEventListener("dragover", (event) => event.preventDefault());
+  addEventListener("drop", (event) => {
+    event.preventDefault();
+    hover(0);
+    droppedFiles(event.dataTransfer).then(addFiles).catch(complain);
+  });
+  addEventListener("paste", (event) => event.clipboardData?.files.length && addFiles([...event.clipboardData.files]));
+  byId("earlier").addEventListener("click", () => flip(-1));
+  byId("later").addEventListener("click", () => flip(1));
+}
+
+/** Left and right flip through the photos, Escape goes back to the gallery; not where the keys mean something else. */
+function pressed(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+  if (event.key === "Escape" && view === "editor") openGallery();
+  else if (step && view !== "start" && !event.target.closest("input, select, textarea")) flip(step);
+  else return;
+  event.preventDefault();
 }
 
 async function start() {
-  const answer = await (await fetch("playground/methods")).json();
-  state.methods = answer.methods;
-  for (const method of state.methods) byId("method").add(new Option(method.name, method.name));
-  byId("method").value = answer.default;
-  showMethod();
-  showTag();
-  byId("method").addEventListener("change", () => { showMethod(); segment(); });
-  byId("knobs").addEventListener("change", segment);
-  byId("file").addEventListener("change", segment);
-  byId("form").addEventListener("submit", (event) => event.preventDefault());
+  startTheme();
+  state.form = await getJson("methods");
+  state.method = state.form.default;
+  startLabels();
+  startSetting();
+  startEditor(openMethod);
+  drawGallery(openMethod);
+  startPhotos();
+  onPhoto(photoChosen);
+  onChange("setting", drawSetting);
+  byId("back").addEventListener("click", openGallery);
+  addEventListener("keydown", pressed);
+  show("start");
+  document.body.append(make("span", { id: "ready", hidden: true }));
+  await startProjects(() => {
+    drawMethod();
+    drawSetting();
+  });
 }
 
-start();
+start().catch(complain);

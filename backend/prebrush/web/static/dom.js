@@ -1,0 +1,34 @@
+// Small things every part of the page needs: finding and making elements, saying what happened.
+
+export const byId = (id) => document.getElementById(id);
+
+/** Make an element: `make("p", {className: "hint", "aria-label": "..."}, "text", child)`. */
+export function make(tag, properties = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (name in element && !name.includes("-")) element[name] = value;
+    else element.setAttribute(name, value);
+  }
+  element.append(...children);
+  return element;
+}
+
+/** Show a sentence in the status line, which screen readers read out. */
+export function say(text, { isError = false } = {}) {
+  const status = byId("status");
+  status.classList.toggle("error", isError);
+  if (status.textContent !== text) status.textContent = text;
+}
+
+/** Say what went wrong; what was cancelled did not. */
+export function complain(error) {
+  if (error?.name === "AbortError") return;
+  say(error?.isOfServer ? error.message : `The server does not answer: ${error?.message ?? error}`, { isError: true });
+}
+
+export const plural = (count, noun) => `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
+
+export function duration(milliseconds) {
+  if (milliseconds < 10) return `${milliseconds.toFixed(1)} ms`;
+  return milliseconds < 1000 ? `${Math.round(milliseconds)} ms` : `${(milliseconds / 1000).toFixed(1)} s`;
+}

@@ -1,0 +1,147 @@
+// The photos at hand: files, samples, tasks. One is current; each is sent to the server once, when it is first needed.
+
+import { byId, make, say } from "./dom.js";
+import { imageAddress, postJson, sendImage } from "./server.js";
+
+const MOST_PHOTOS = 100;
+const THUMB_PX = 112;
+
+class Photo {
+  #sending = null;
+
+  constructor(name, { blob = null, task = null }) {
+    Object.assign(this, { name, blob, task, digest: "", bitmap: null, thumb: null });
+  }
+
+  /** Make sure that the server has it; resolves to the name the server knows it by. */
+  async send(signal) {
+    if (this.digest) return this.digest;
+    // not ended by the first who gives up: the next one needs it just the same
+    this.#sending ??= (this.task ? postJson("task", this.task) : sendImage(this.blob)).finally(() => (this.#sending = null));
+    const { image } = await this.#sending;
+    this.digest = image;
+    signal?.throwIfAborted();
+    return image;
+  }
+
+  /** The server does not keep it any more. */
+  forget() {
+    this.digest = "";
+  }
+
+  /** Decode it for the screen; null if another one became current meanwhile. */
+  async show() {
+    const bitmap = this.bitmap ?? (this.blob && (await createImageBitmap(this.blob).catch(() => null))) ?? (await this.#fetch());
+    if (this !== current) {
+      bitmap.close();
+      return null;
+    }
+    this.bitmap = bitmap;
+    return bitmap;
+  }
+
+  /** What the browser cannot show, as TIFF, and what it does not have, is shown as the server sees it. */
+  async #fetch() {
+    const response = await fetch(imageAddress(await this.send()));
+    if (!response.ok) throw new Error(`${this.name} cannot be shown`);
+    const bitmap = await createImageBitmap(await response.blob());
+    drawCover(this.thumb, bitmap);
+    return bitmap;
+  }
+
+  /** Let go of the pixels; large ones are some 50 MB each. */
+  hide() {
+    this.bitmap?.close();
+    this.bitmap = null;
+  }
+}
+
+const photos = [];
+let current = null;
+let listener = () => {};
+
+export const currentPhoto = () => current;
+export const onPhoto = (listen) => (listener = listen);
+
+/** Add photos behind those that are there, and show the first of them. */
+export function addPhotos(sources) {
+  const room = MOST_PHOTOS - photos.length;
+  const added = sources.slice(0, room).map(({ name, ...source }) => new Photo(name, source));
+  if (sources.length > room) say(`${MOST_PHOTOS} photos are the most that fit; the others are left out.`, { isError: true });
+  photos.push(...added);
+  drawStrip();
+  if (added.length) choose(added[0]);
+}
+
+export function addFiles(files) {
+  const images = files.filter((file) => file.type.startsWith("image/") || /\.(tiff?|bmp|webp)$/i.test(file.name));
+  if (!images.length) return say("There is no image among these files.", { isError: true });
+  addPhotos(images.map((file) => ({ name: file.name, blob: file })));
+}
+
+async function choose(photo) {
+  if (photo === current) return;
+  current?.hide();
+  current = photo;
+  markCurrent();
+  await listener(photo);
+}
+
+/** Go to the next photo, or with -1 to the one before; round at the ends. */
+export function flip(step) {
+  if (photos.length < 2) return;
+  choose(photos[(photos.indexOf(current) + step + photos.length) % photos.length]);
+}
+
+function drawStrip() {
+  byId("strip").hidden = !photos.length;
+  const list = byId("thumbs");
+  for (const photo of photos.slice(list.children.length)) {
+    photo.thumb = make("canvas", { width: THUMB_PX, height: THUMB_PX, "aria-hidden": "true" });
+    const button = make("button", { type: "button", title: photo.name }, photo.thumb, make("span", { className: "unseen" }, photo.name));
+    // a task's image is fetched when it is chosen, and not before
+    if (photo.task) button.dataset.number = photo.task.task;
+    button.addEventListener("click", () => choose(photo));
+    list.append(make("li", {}, button));
+    if (photo.blob) drawThumb(photo);
+  }
+}
+
+// one after the other: a folder's worth decoded at once would be gigabytes
+let queue = Promise.resolve();
+
+function drawThumb(photo) {
+  queue = queue.then(async () => {
+    const bitmap = await createImageBitmap(photo.blob).catch(() => null);
+    if (!bitmap) return;
+    drawCover(photo.thumb, bitmap);
+    bitmap.close();
+  });
+}
+
+/** Fill a canvas with the middle of a picture. */
+function drawCover(canvas, bitmap) {
+  delete canvas.parentElement.dataset.number;
+  const scale = Math.max(canvas.width / bitmap.width, canvas.height / bitmap.height);
+  const [width, height] = [bitmap.width * scale, bitmap.height * scale];
+  const context = canvas.getContext("2d");
+  context.imageSmoothingQuality = "high";
+  context.drawImage(bitmap, (canvas.width - width) / 2, (canvas.height - height) / 2, width, height);
+}
+
+function markCurrent() {
+  const place = photos.indexOf(current);
+  byId("place").textContent = `${place + 1} of ${photos.length}`;
+  byId("photo-name").textContent = current.name;
+  for (const [index, item] of [...byId("thumbs").children].entries()) {
+    const button = item.firstElementChild;
+    if (index !== place) {
+      button.removeAttribute("aria-current");
+      continue;
+    }
+    button.setAttribute("aria-current", "true");
+    if (byId("thumbs").contains(document.activeElement)) button.focus();
+    item.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }
+  for (const id of ["earlier", "later"]) byId(id).disabled = photos.length < 2;
+}
