@@ -3,22 +3,14 @@
 import numpy as np
 import numpy.typing as npt
 
+from prebrush.segmentation.kernels.clustering import find_nearest
 from prebrush.segmentation.kernels.compiled import as_input, compiled
 
 
 @compiled
-def _nearest_center(points: npt.NDArray[np.float32], centers: npt.NDArray[np.float32]) -> npt.NDArray[np.int32]:
-    nearest = np.empty(points.shape[0], np.int32)
-    for at in range(points.shape[0]):
-        least = np.float32(np.inf)
-        for number in range(centers.shape[0]):
-            squared = np.float32(0)
-            for part in range(centers.shape[1]):
-                gap = points[at, part] - centers[number, part]
-                squared += gap * gap
-            if squared < least:
-                least = squared
-                nearest[at] = number
+def _nearest_center(lines: npt.NDArray[np.float32], centers: npt.NDArray[np.float32]) -> npt.NDArray[np.int32]:
+    nearest = np.zeros(lines.shape[1], np.int32)
+    find_nearest(lines, centers, nearest, np.empty(nearest.size, np.float32))
     return nearest
 
 
@@ -35,7 +27,7 @@ def nearest_center(points: npt.NDArray[np.float32], centers: npt.NDArray[np.floa
     int32 (n,)
         0..k - 1; of equally near ones the first.
     """
-    nearest: npt.NDArray[np.int32] = _nearest_center(as_input(points), as_input(centers))
+    nearest: npt.NDArray[np.int32] = _nearest_center(as_input(points.T), as_input(centers))
     return nearest
 
 
