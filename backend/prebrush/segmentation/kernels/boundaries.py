@@ -95,14 +95,18 @@ def _nearest_and_weights(size: int, small_size: int) -> tuple[npt.NDArray[np.int
 
 
 @inlined
-def _is_mixed(label_map: npt.NDArray[np.int32], row: int, col: int) -> bool:
-    """Tell whether the 3 x 3 pixels around one have different numbers."""
-    label = label_map[row, col]
-    for near_row in range(max(0, row - 1), min(label_map.shape[0], row + 2)):
-        for near_col in range(max(0, col - 1), min(label_map.shape[1], col + 2)):
-            if label_map[near_row, near_col] != label:
-                return True
-    return False
+def _find_mixed(label_map: npt.NDArray[np.int32], row: int, even: npt.NDArray[np.bool_]) -> None:
+    """Write for each pixel of a row whether the 3 x 3 pixels around it have one number."""
+    above, here = label_map[max(0, row - 1)], label_map[row]
+    below = label_map[min(label_map.shape[0] - 1, row + 1)]
+    width = here.size
+    is_even = (above == here) & (below == here)
+    for col in range(width):
+        even[col] = is_even[col]
+    for col in range(1, width):
+        even[col] &= is_even[col - 1] & (here[col] == here[col - 1])
+    for col in range(width - 1):
+        even[col] &= is_even[col + 1] & (here[col] == here[col + 1])
 
 
 @inlined
@@ -116,41 +120,68 @@ def _nearness(one: npt.NDArray[np.uint8], other: npt.NDArray[np.uint8], table: n
     return counts
 
 
+@inlined
+def _gather(
+    small: npt.NDArray[np.int32], row: int, col: int, labels: npt.NDArray[np.int32], slots: npt.NDArray[np.int64]
+) -> int:
+    """List the different numbers of the 3 x 3 pixels around one, and which of them each has, -1 outside; count them."""
+    found = 0
+    for place in range(9):
+        near_row, near_col = row + place // 3 - 1, col + place % 3 - 1
+        slots[place] = -1
+        if near_row < 0 or near_row >= small.shape[0] or near_col < 0 or near_col >= small.shape[1]:
+            continue
+        label = small[near_row, near_col]
+        slot = 0
+        while slot < found and labels[slot] != label:
+            slot += 1
+        labels[slot] = label
+        found = max(found, slot + 1)
+        slots[place] = slot
+    return found
+
+
 @compiled
 def _upscale(
     small: npt.NDArray[np.int32],
     small_colors: npt.NDArray[np.uint8],
     colors: npt.NDArray[np.uint8],
     table: npt.NDArray[np.float32],
-) -> npt.NDArray[np.int32]:
+    large: npt.NDArray[np.int32],
+) -> None:
     small_height, small_width = small.shape
-    height, width, _ = colors.shape
-    large = np.empty((height, width), np.int32)
+    height, width = large.shape
     rows, down = _nearest_and_weights(height, small_height)
     cols, across = _nearest_and_weights(width, small_width)
-    labels = np.empty(9, np.int32)
-    votes = np.empty(9, np.float32)
-    mixed = np.empty(small_width, np.bool_)
-    mixed_row = -1
+    # where the pixels of each small one begin
+    begins = np.searchsorted(cols, np.arange(small_width + 1))
+    labels, slots, votes = np.empty(9, np.int32), np.empty(9, np.int64), np.empty(9, np.float32)
+    even = np.empty(small_width, np.bool_)
+    even_row = -1
     for row in range(height):
         at_row = rows[row]
-        if at_row != mixed_row:
-            mixed_row = at_row
-            for col in range(small_width):
-                mixed[col] = _is_mixed(small, at_row, col)
-        for col in range(width):
-            at_col = cols[col]
-            if not mixed[at_col]:
-                large[row, col] = small[at_row, at_col]
+        if at_row != even_row:
+            even_row = at_row
+            _find_mixed(small, at_row, even)
+        line = large[row]
+        for at_col in range(small_width):
+            begin, end = begins[at_col], begins[at_col + 1]
+            label = small[at_row, at_col]
+            if even[at_col]:
+                for col in range(begin, end):
+                    line[np.uint64(col)] = label
                 continue
-            found = 0
-            for near_row in range(max(0, at_row - 1), min(small_height, at_row + 2)):
-                for near_col in range(max(0, at_col - 1), min(small_width, at_col + 2)):
-                    weight = down[row, near_row - at_row + 1] * across[col, near_col - at_col + 1]
+            found = _gather(small, at_row, at_col, labels, slots)
+            for col in range(begin, end):
+                votes[:found] = 0
+                for place in range(9):
+                    if slots[place] < 0:
+                        continue
+                    near_row, near_col = at_row + place // 3 - 1, at_col + place % 3 - 1
+                    weight = down[row, place // 3] * across[col, place % 3]
                     weight *= _nearness(colors[row, col], small_colors[near_row, near_col], table)
-                    found = _vote(labels, votes, found, small[near_row, near_col], weight)
-            large[row, col] = _elect(labels, votes, found, small[at_row, at_col])
-    return large
+                    votes[slots[place]] += weight
+                line[col] = _elect(labels, votes, found, label)
 
 
 def upscale(small: LabelMap, small_colors: RGBImage, colors: RGBImage) -> LabelMap:
@@ -173,7 +204,9 @@ def upscale(small: LabelMap, small_colors: RGBImage, colors: RGBImage) -> LabelM
     -------
     int32 (H, W)
     """
-    large: LabelMap = _upscale(as_input(small), as_input(small_colors), as_input(colors), as_input(_TABLE))
+    # made here: NumPy asks for huge pages, numba does not, and new pages are most of the time at 12 megapixels
+    large = np.empty(colors.shape[:2], np.int32)
+    _upscale(as_input(small), as_input(small_colors), as_input(colors), as_input(_TABLE), large)
     return large
 
 
