@@ -68,9 +68,7 @@ def areas_of(label_map: LabelMap, count: int) -> npt.NDArray[np.int64]:
 
 
 @compiled
-def _replace(
-    label_map: npt.NDArray[np.int32], numbers: npt.NDArray[np.int32], replaced: npt.NDArray[np.int32]
-) -> None:
+def _replace(label_map: npt.NDArray[np.int32], numbers: npt.NDArray[np.int32], replaced: npt.NDArray[np.int32]) -> None:
     height, width = label_map.shape
     for row in range(height):
         for col in range(width):

@@ -128,10 +128,9 @@ def _half_disc_gradient(
                         other_scale[col] = np.float32(1) / np.float32(other[col])
                     continue
                 for at in range(begin, end):
-                    col = np.uint64(at)
-                    here = np.float32(one[col]) * scale[col]
-                    there = np.float32(other[col]) * other_scale[col]
-                    total[col] += (here - there) * (here - there) / (here + there + np.float32(1e-9))
+                    here = np.float32(one[np.uint64(at)]) * scale[np.uint64(at)]
+                    there = np.float32(other[np.uint64(at)]) * other_scale[np.uint64(at)]
+                    total[np.uint64(at)] += (here - there) * (here - there) / (here + there + np.float32(1e-9))
             for col in range(width):
                 total[col] = np.float32(0.5) * total[col] if scale[col] < 2 and other_scale[col] < 2 else 0
     return result
