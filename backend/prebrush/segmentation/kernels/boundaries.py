@@ -95,7 +95,7 @@ def _nearest_and_weights(size: int, small_size: int) -> tuple[npt.NDArray[np.int
 
 
 @inlined
-def _find_mixed(label_map: npt.NDArray[np.int32], row: int, even: npt.NDArray[np.bool_]) -> None:
+def _find_even(label_map: npt.NDArray[np.int32], row: int, even: npt.NDArray[np.bool_]) -> None:
     """Write for each pixel of a row whether the 3 x 3 pixels around it have one number."""
     above, here = label_map[max(0, row - 1)], label_map[row]
     below = label_map[min(label_map.shape[0] - 1, row + 1)]
@@ -110,35 +110,51 @@ def _find_mixed(label_map: npt.NDArray[np.int32], row: int, even: npt.NDArray[np
 
 
 @inlined
-def _nearness(one: npt.NDArray[np.uint8], other: npt.NDArray[np.uint8], table: npt.NDArray[np.float32]) -> np.float32:
-    """Return how much a vote of another pixel counts by its colour."""
+def _nearness(
+    one: npt.NDArray[np.uint8],
+    at: np.uint64,
+    other: npt.NDArray[np.uint8],
+    to: np.uint64,
+    table: npt.NDArray[np.float32],
+) -> np.float32:
+    """Return how much a vote of another pixel counts by its colour; the pixels are in two rows."""
     squared = np.int64(0)
     for part in range(3):
-        gap = np.int64(one[part]) - np.int64(other[part])
+        gap = np.int64(one[at, np.uint64(part)]) - np.int64(other[to, np.uint64(part)])
         squared += gap * gap
-    counts: np.float32 = table[min(int(squared) >> 4, table.size - 1)]
+    counts: np.float32 = table[np.uint64(min(int(squared) >> 4, table.size - 1))]
     return counts
 
 
 @inlined
 def _gather(
-    small: npt.NDArray[np.int32], row: int, col: int, labels: npt.NDArray[np.int32], slots: npt.NDArray[np.int64]
-) -> int:
-    """List the different numbers of the 3 x 3 pixels around one, and which of them each has, -1 outside; count them."""
-    found = 0
-    for place in range(9):
-        near_row, near_col = row + place // 3 - 1, col + place % 3 - 1
-        slots[place] = -1
-        if near_row < 0 or near_row >= small.shape[0] or near_col < 0 or near_col >= small.shape[1]:
+    small: npt.NDArray[np.int32],
+    row: int,
+    even: npt.NDArray[np.bool_],
+    labels: npt.NDArray[np.int32],
+    slots: npt.NDArray[np.int64],
+    found: npt.NDArray[np.int64],
+) -> None:
+    """List the different numbers of the 3 x 3 pixels around each uneven one of a row, and which of them each has.
+
+    That is -1 outside; ``found`` counts the numbers.
+    """
+    for col in range(small.shape[1]):
+        if even[col]:
             continue
-        label = small[near_row, near_col]
-        slot = 0
-        while slot < found and labels[slot] != label:
-            slot += 1
-        labels[slot] = label
-        found = max(found, slot + 1)
-        slots[place] = slot
-    return found
+        found[col] = 0
+        for place in range(9):
+            near_row, near_col = row + place // 3 - 1, col + place % 3 - 1
+            slots[col, place] = -1
+            if near_row < 0 or near_row >= small.shape[0] or near_col < 0 or near_col >= small.shape[1]:
+                continue
+            label = small[near_row, near_col]
+            slot = 0
+            while slot < found[col] and labels[col, slot] != label:
+                slot += 1
+            labels[col, slot] = label
+            found[col] = max(found[col], slot + 1)
+            slots[col, place] = slot
 
 
 @compiled
@@ -155,15 +171,19 @@ def _upscale(
     cols, across = _nearest_and_weights(width, small_width)
     # where the pixels of each small one begin
     begins = np.searchsorted(cols, np.arange(small_width + 1))
-    labels, slots, votes = np.empty(9, np.int32), np.empty(9, np.int64), np.empty(9, np.float32)
+    # of the pixels of a row of the small map
+    labels, slots = np.empty((small_width, 9), np.int32), np.empty((small_width, 9), np.int64)
+    found = np.empty(small_width, np.int64)
     even = np.empty(small_width, np.bool_)
-    even_row = -1
+    gathered_row = -1
+    votes = np.empty(9, np.float32)
     for row in range(height):
         at_row = rows[row]
-        if at_row != even_row:
-            even_row = at_row
-            _find_mixed(small, at_row, even)
-        line = large[row]
+        if at_row != gathered_row:
+            gathered_row = at_row
+            _find_even(small, at_row, even)
+            _gather(small, at_row, even, labels, slots, found)
+        line, pixels = large[row], colors[row]
         for at_col in range(small_width):
             begin, end = begins[at_col], begins[at_col + 1]
             label = small[at_row, at_col]
@@ -171,17 +191,18 @@ def _upscale(
                 for col in range(begin, end):
                     line[np.uint64(col)] = label
                 continue
-            found = _gather(small, at_row, at_col, labels, slots)
             for col in range(begin, end):
-                votes[:found] = 0
+                votes[:] = 0
                 for place in range(9):
-                    if slots[place] < 0:
+                    slot = slots[np.uint64(at_col), np.uint64(place)]
+                    if slot < 0:
                         continue
-                    near_row, near_col = at_row + place // 3 - 1, at_col + place % 3 - 1
-                    weight = down[row, place // 3] * across[col, place % 3]
-                    weight *= _nearness(colors[row, col], small_colors[near_row, near_col], table)
-                    votes[slots[place]] += weight
-                line[col] = _elect(labels, votes, found, label)
+                    near_col = np.uint64(at_col + place % 3 - 1)
+                    weight = down[row, place // 3] * across[np.uint64(col), np.uint64(place % 3)]
+                    near_colors = small_colors[np.uint64(at_row + place // 3 - 1)]
+                    weight *= _nearness(pixels, np.uint64(col), near_colors, near_col, table)
+                    votes[np.uint64(slot)] += weight
+                line[np.uint64(col)] = _elect(labels[at_col], votes, found[at_col], label)
 
 
 def upscale(small: LabelMap, small_colors: RGBImage, colors: RGBImage) -> LabelMap:

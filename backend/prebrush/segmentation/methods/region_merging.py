@@ -19,6 +19,7 @@ from prebrush.segmentation.kernels.region_graph import (
     Evidence,
     RegionGraph,
     Weights,
+    count_values,
     merge_regions,
     region_graph,
     replay,
@@ -219,9 +220,7 @@ def _enlarge_texture(texture: npt.NDArray[np.uint8], shape: tuple[int, ...]) -> 
 
 def tally(superpixels: LabelMap, values: npt.NDArray[np.int32], count: int) -> npt.NDArray[np.float32]:
     """Count each value in each superpixel: float32 (count, highest value + 1)."""
-    kinds = int(values.max()) + 1
-    places = (superpixels.astype(np.int64) - 1) * kinds + values
-    return np.bincount(places.ravel(), minlength=count * kinds).reshape(count, kinds).astype(np.float32)
+    return count_values(superpixels, values, count).astype(np.float32)
 
 
 def edge_strengths(
