@@ -153,7 +153,7 @@ def _seed_centers(
 
 
 @inlined
-def find_nearest(
+def _find_nearest(
     lines: npt.NDArray[np.float32],
     centers: npt.NDArray[np.float32],
     owner: npt.NDArray[np.int32],
@@ -190,7 +190,7 @@ def _improve(
     least = np.empty(size, np.float32)
     inertia = np.inf
     for _ in range(rounds):
-        find_nearest(lines, centers, owner, least)
+        _find_nearest(lines, centers, owner, least)
         sums = np.zeros((count, parts))
         shares = np.zeros(count)
         before = inertia
@@ -242,14 +242,15 @@ def cluster(
     owner : int32 (n,)
         The centre of each point, 0..k - 1.
     """
-    lines, weights = as_input(points.T), as_input(weights)
+    # handed over as lines, see above
+    points, weights = as_input(points.T), as_input(weights)
     draws = np.random.default_rng(seed).random((restarts, count))
-    starts = [as_input(_seed_centers(lines, weights, count, as_input(row))) for row in draws]
+    starts = [as_input(_seed_centers(points, weights, count, as_input(row))) for row in draws]
     if start is not None:
         starts.append(as_input(start))
-    trials = [_improve(lines, weights, start, TRIAL_ROUNDS) for start in starts]
+    trials = [_improve(points, weights, start, TRIAL_ROUNDS) for start in starts]
     best = min(trials, key=lambda trial: trial[2])
-    centers, owner, _ = _improve(lines, weights, as_input(best[0]), rounds)
+    centers, owner, _ = _improve(points, weights, as_input(best[0]), rounds)
     return centers, owner
 
 
