@@ -5,7 +5,6 @@ import numpy.typing as npt
 
 from prebrush.segmentation.kernels.compiled import as_input, compiled, inlined
 
-
 BLOCK = 256
 """Points that are looked at together."""
 
