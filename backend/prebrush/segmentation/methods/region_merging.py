@@ -170,7 +170,23 @@ def build_hierarchy(image: RGBImage) -> Hierarchy:
     lab = to_lab(image.astype(np.float32) * np.float32(1 / 255))
     texture = textons(lab[:, :, 0])
     strength = boundary_strength(lab, texture)
-    superpixels = find_superpixels(lab, strength.max(axis=0))
+    return merge_superpixels(image, find_superpixels(lab, strength.max(axis=0)), texture, strength)
+
+
+def merge_superpixels(
+    image: RGBImage, superpixels: LabelMap, texture: npt.NDArray[np.uint8], strength: npt.NDArray[np.float32]
+) -> Hierarchy:
+    """Find the order in which superpixels merge into one.
+
+    Parameters
+    ----------
+    image : uint8 (H, W, 3)
+        RGB.
+    superpixels : int32 (H, W)
+        Numbers 1..n.
+    texture, strength
+        From `textons` and `boundary_strength`.
+    """
     count = int(superpixels.max())
     graph = region_graph(superpixels, count)
     smooth = blur_colors(image, PARTITION_SIGMA)
