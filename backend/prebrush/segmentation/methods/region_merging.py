@@ -130,7 +130,7 @@ def segment(image: RGBImage, params: Params, prompt: Prompt) -> LabelMap:
 
     Notes
     -----
-    Cost: some 0.2 s up to 160,000 pixels, then 30 ms a megapixel. Fails on things that are thinner than about five
+    Cost: some 0.1 s up to 160,000 pixels, then 20 ms a megapixel. Fails on things that are thinner than about five
     pixels at that size, which join what surrounds them, and on many small things in a large image.
 
     Sources: P. Arbelaez, M. Maire, C. Fowlkes, J. Malik, IEEE TPAMI 33(5), 2011, doi:10.1109/TPAMI.2010.161 (boundary
