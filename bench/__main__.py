@@ -1,4 +1,7 @@
-"""``python -m bench [NAME]...``: run the benchmarks, print and save their tables, exit 1 if a bar is missed."""
+"""``python -m bench [NAME]...``: run the benchmarks, print and save their tables, exit 1 if a bar is missed.
+
+All of them together end with one table of all rows.
+"""
 
 import argparse
 import importlib
@@ -7,7 +10,10 @@ import sys
 from types import ModuleType
 
 import bench
-from bench.harness import run
+from bench.harness import run, show
+
+WHOLE = "all"
+"""Name of the table of all rows."""
 
 
 def find_benchmarks() -> dict[str, ModuleType]:
@@ -24,8 +30,10 @@ def main() -> int:
     names = parser.parse_args().names or list(benchmarks)
     if unknown := set(names) - benchmarks.keys():
         parser.error(f"there is no benchmark {', '.join(sorted(unknown))}; there are {', '.join(benchmarks)}")
-    missed = [name for name in names if not run(name, benchmarks[name].rows())]
-    return 1 if missed else 0
+    measured = [line for name in names for line in run(name, benchmarks[name].rows())]
+    if len(names) == len(benchmarks):
+        show(WHOLE, measured)
+    return 0 if all(line.passed for line in measured) else 1
 
 
 if __name__ == "__main__":

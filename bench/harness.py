@@ -6,7 +6,7 @@ import platform
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -107,24 +107,33 @@ class Measured:
         )
 
 
-def run(name: str, rows: Iterable[Row]) -> bool:
-    """Measure all rows of one benchmark, print its table, save it as Markdown, and tell whether every row passed.
+def run(name: str, rows: Iterable[Row]) -> list[Measured]:
+    """Measure all rows of one benchmark, print its table and save it as Markdown.
 
     `rows` may be a generator: what it holds open is open while the row it gave is measured.
     """
     cv2.setNumThreads(1)
-    console = Console(width=None if sys.stdout.isatty() else 160)
+    console = _console()
     measured = []
     for row in rows:
         console.print(f"[dim]{name}: {row.name}, {row.input}[/dim]")
         measured.append(measure(row))
+    show(name, measured)
+    return measured
+
+
+def show(name: str, measured: Sequence[Measured]) -> None:
+    """Print a table and save it as Markdown."""
     table = Table(*HEADINGS, title=name, caption=describe_machine())
     for line in measured:
         table.add_row(*line.cells(), "[green]pass[/green]" if line.passed else "[bold red]MISSED[/bold red]")
-    console.print(table)
+    _console().print(table)
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{name}.md").write_text(to_markdown(name, measured), encoding="utf-8")
-    return all(line.passed for line in measured)
+
+
+def _console() -> Console:
+    return Console(width=None if sys.stdout.isatty() else 160)
 
 
 def measure(row: Row) -> Measured:
@@ -183,7 +192,7 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def to_markdown(name: str, measured: list[Measured]) -> str:
+def to_markdown(name: str, measured: Sequence[Measured]) -> str:
     lines = [f"# {name}", "", describe_machine(), ""]
     lines += ["| " + " | ".join(HEADINGS) + " |", "|" + "---|" * len(HEADINGS)]
     lines += ["| " + " | ".join((*line.cells(), "pass" if line.passed else "**missed**")) + " |" for line in measured]

@@ -67,8 +67,8 @@ def rows() -> Iterator[Row]:
         )
         client = create_app(settings).test_client()
         yield warm_row(client, server)
-        for megapixels in (1, 12):
-            yield cold_row(client, megapixels)
+        for megapixels, limit_ms in ((1, 120), (12, 400)):
+            yield cold_row(client, megapixels, limit_ms)
         yield parsing_row()
         server.stop()
 
@@ -101,7 +101,7 @@ def warm_row(client: FlaskClient, server: PhotoServer) -> Row:
     )
 
 
-def cold_row(client: FlaskClient, megapixels: int) -> Row:
+def cold_row(client: FlaskClient, megapixels: int, limit_ms: float) -> Row:
     counter = iter(range(10**9))
 
     def check(answer: bytes, _: None) -> str:
@@ -120,7 +120,8 @@ def cold_row(client: FlaskClient, megapixels: int) -> Row:
         input=f"{megapixels} MP JPEG, default method",
         ours=cold,
         check=check,
-        rounds=5,
+        limit_ms=limit_ms,
+        rounds=9,
     )
 
 

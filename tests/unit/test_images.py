@@ -152,6 +152,26 @@ def test_lossy_webp_is_close(scene):
     assert np.median(np.abs(pixels.astype(int) - scene)) <= 3
 
 
+JPEGS = [
+    {"quality": 90},
+    {"quality": 60, "subsampling": 1},
+    {"quality": 95, "subsampling": 0, "progressive": True},
+    {"quality": 80, "restart_marker_rows": 1},
+    {"quality": 80, "keep_rgb": True},
+]
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+@pytest.mark.parametrize("options", JPEGS, ids=str)
+def test_every_kind_of_jpeg_has_the_pixels_pillow_gives(options, mode):
+    noise = np.random.default_rng(0).integers(0, 256, (9, 13, 3)).astype(np.uint8)
+    # odd sizes, and blocks that are cut off
+    pixels = np.repeat(np.repeat(noise, 5, axis=0), 7, axis=1)[:43, :89]
+    body = save(PilImage.fromarray(pixels).convert(mode), "JPEG", **options)
+    expected = np.asarray(PilImage.open(io.BytesIO(body)).convert("RGB"))
+    assert np.array_equal(decode(body), expected)
+
+
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "BMP", "GIF", "WEBP"])
 def test_gray_is_three_equal_channels(kind, scene):
     gray = np.asarray(PilImage.fromarray(scene).convert("L"))

@@ -210,4 +210,5 @@ def _rank(label_map: LabelMap, names: list[str], image: RGBImage, most: int) -> 
     order = [place for place in np.argsort(-scores * np.sqrt(areas), kind="stable").tolist() if areas[place]][:most]
     numbers = np.zeros(count + 1, np.int32)
     numbers[np.array(order, np.intp) + 1] = np.arange(1, len(order) + 1)
-    return Segments(replace_numbers(label_map, numbers), scores[order], tuple(names[place] for place in order))
+    classes = tuple(names[place] for place in order)
+    return Segments.trusted(replace_numbers(label_map, numbers), scores[order], classes)

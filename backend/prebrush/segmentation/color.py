@@ -36,6 +36,12 @@ def is_gray(image: RGBImage) -> bool:
     )
 
 
+def is_flat(image: RGBImage) -> bool:
+    """Tell whether all pixels are of one colour."""
+    # row by row as well: all at once takes 4 ms a megapixel
+    return all(bool((row == image[0, 0]).all()) for row in image)
+
+
 def _plane(code: int, number: int) -> Channel:
     def take(image: RGBImage) -> GrayImage:
         return np.ascontiguousarray(cv2.cvtColor(image, code)[:, :, number])

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from prebrush.datatypes import LabelMap, Prompt, RGBImage, Segments
 from prebrush.errors import InvalidParams, SegmentationError
+from prebrush.segmentation.kernels.components import areas_of
 
 P = TypeVar("P")
 PromptKind = Literal["points", "boxes", "scribble"]
@@ -276,7 +277,9 @@ class Method(Generic[P]):
             raise SegmentationError(f"{self.name} returned {label_map.dtype}, not int32")
         count = int(label_map.max(initial=0))
         classes = tuple(self.class_name.format(number) for number in range(count))
-        return Segments(label_map=label_map, classes=classes)
+        # a cheaper look first; `Segments` tells what is wrong
+        numbered = label_map.min(initial=0) == 0 and count <= label_map.size and areas_of(label_map, count)[1:].all()
+        return Segments.trusted(label_map, None, classes) if numbered else Segments(label_map, None, classes)
 
     def _call(self, image: RGBImage, params: P, prompt: Prompt) -> LabelMap:
         """Call the function; what a package brought is trusted with nothing that our own methods are tested for."""

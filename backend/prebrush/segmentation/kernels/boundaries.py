@@ -95,25 +95,66 @@ def _nearest_and_weights(size: int, small_size: int) -> tuple[npt.NDArray[np.int
 
 
 @inlined
-def _is_mixed(label_map: npt.NDArray[np.int32], row: int, col: int) -> bool:
-    """Tell whether the 3 x 3 pixels around one have different numbers."""
-    label = label_map[row, col]
-    for near_row in range(max(0, row - 1), min(label_map.shape[0], row + 2)):
-        for near_col in range(max(0, col - 1), min(label_map.shape[1], col + 2)):
-            if label_map[near_row, near_col] != label:
-                return True
-    return False
+def _find_even(label_map: npt.NDArray[np.int32], row: int, even: npt.NDArray[np.bool_]) -> None:
+    """Write for each pixel of a row whether the 3 x 3 pixels around it have one number."""
+    above, here = label_map[max(0, row - 1)], label_map[row]
+    below = label_map[min(label_map.shape[0] - 1, row + 1)]
+    width = here.size
+    is_even = (above == here) & (below == here)
+    for col in range(width):
+        even[col] = is_even[col]
+    for col in range(1, width):
+        even[col] &= is_even[col - 1] & (here[col] == here[col - 1])
+    for col in range(width - 1):
+        even[col] &= is_even[col + 1] & (here[col] == here[col + 1])
 
 
 @inlined
-def _nearness(one: npt.NDArray[np.uint8], other: npt.NDArray[np.uint8], table: npt.NDArray[np.float32]) -> np.float32:
-    """Return how much a vote of another pixel counts by its colour."""
+def _nearness(
+    one: npt.NDArray[np.uint8],
+    at: np.uint64,
+    other: npt.NDArray[np.uint8],
+    to: np.uint64,
+    table: npt.NDArray[np.float32],
+) -> np.float32:
+    """Return how much a vote of another pixel counts by its colour; the pixels are in two rows."""
     squared = np.int64(0)
     for part in range(3):
-        gap = np.int64(one[part]) - np.int64(other[part])
+        gap = np.int64(one[at, np.uint64(part)]) - np.int64(other[to, np.uint64(part)])
         squared += gap * gap
-    counts: np.float32 = table[min(int(squared) >> 4, table.size - 1)]
+    counts: np.float32 = table[np.uint64(min(int(squared) >> 4, table.size - 1))]
     return counts
+
+
+@inlined
+def _gather(
+    small: npt.NDArray[np.int32],
+    row: int,
+    even: npt.NDArray[np.bool_],
+    labels: npt.NDArray[np.int32],
+    slots: npt.NDArray[np.int64],
+    found: npt.NDArray[np.int64],
+) -> None:
+    """List the different numbers of the 3 x 3 pixels around each uneven one of a row, and which of them each has.
+
+    That is -1 outside; ``found`` counts the numbers.
+    """
+    for col in range(small.shape[1]):
+        if even[col]:
+            continue
+        found[col] = 0
+        for place in range(9):
+            near_row, near_col = row + place // 3 - 1, col + place % 3 - 1
+            slots[col, place] = -1
+            if near_row < 0 or near_row >= small.shape[0] or near_col < 0 or near_col >= small.shape[1]:
+                continue
+            label = small[near_row, near_col]
+            slot = 0
+            while slot < found[col] and labels[col, slot] != label:
+                slot += 1
+            labels[col, slot] = label
+            found[col] = max(found[col], slot + 1)
+            slots[col, place] = slot
 
 
 @compiled
@@ -122,35 +163,46 @@ def _upscale(
     small_colors: npt.NDArray[np.uint8],
     colors: npt.NDArray[np.uint8],
     table: npt.NDArray[np.float32],
-) -> npt.NDArray[np.int32]:
+    large: npt.NDArray[np.int32],
+) -> None:
     small_height, small_width = small.shape
-    height, width, _ = colors.shape
-    large = np.empty((height, width), np.int32)
+    height, width = large.shape
     rows, down = _nearest_and_weights(height, small_height)
     cols, across = _nearest_and_weights(width, small_width)
-    labels = np.empty(9, np.int32)
+    # where the pixels of each small one begin
+    begins = np.searchsorted(cols, np.arange(small_width + 1))
+    # of the pixels of a row of the small map
+    labels, slots = np.empty((small_width, 9), np.int32), np.empty((small_width, 9), np.int64)
+    found = np.empty(small_width, np.int64)
+    even = np.empty(small_width, np.bool_)
+    gathered_row = -1
     votes = np.empty(9, np.float32)
-    mixed = np.empty(small_width, np.bool_)
-    mixed_row = -1
     for row in range(height):
         at_row = rows[row]
-        if at_row != mixed_row:
-            mixed_row = at_row
-            for col in range(small_width):
-                mixed[col] = _is_mixed(small, at_row, col)
-        for col in range(width):
-            at_col = cols[col]
-            if not mixed[at_col]:
-                large[row, col] = small[at_row, at_col]
+        if at_row != gathered_row:
+            gathered_row = at_row
+            _find_even(small, at_row, even)
+            _gather(small, at_row, even, labels, slots, found)
+        line, pixels = large[row], colors[row]
+        for at_col in range(small_width):
+            begin, end = begins[at_col], begins[at_col + 1]
+            label = small[at_row, at_col]
+            if even[at_col]:
+                for col in range(begin, end):
+                    line[np.uint64(col)] = label
                 continue
-            found = 0
-            for near_row in range(max(0, at_row - 1), min(small_height, at_row + 2)):
-                for near_col in range(max(0, at_col - 1), min(small_width, at_col + 2)):
-                    weight = down[row, near_row - at_row + 1] * across[col, near_col - at_col + 1]
-                    weight *= _nearness(colors[row, col], small_colors[near_row, near_col], table)
-                    found = _vote(labels, votes, found, small[near_row, near_col], weight)
-            large[row, col] = _elect(labels, votes, found, small[at_row, at_col])
-    return large
+            for col in range(begin, end):
+                votes[:] = 0
+                for place in range(9):
+                    slot = slots[np.uint64(at_col), np.uint64(place)]
+                    if slot < 0:
+                        continue
+                    near_col = np.uint64(at_col + place % 3 - 1)
+                    weight = down[row, place // 3] * across[np.uint64(col), np.uint64(place % 3)]
+                    near_colors = small_colors[np.uint64(at_row + place // 3 - 1)]
+                    weight *= _nearness(pixels, np.uint64(col), near_colors, near_col, table)
+                    votes[np.uint64(slot)] += weight
+                line[np.uint64(col)] = _elect(labels[at_col], votes, found[at_col], label)
 
 
 def upscale(small: LabelMap, small_colors: RGBImage, colors: RGBImage) -> LabelMap:
@@ -173,7 +225,9 @@ def upscale(small: LabelMap, small_colors: RGBImage, colors: RGBImage) -> LabelM
     -------
     int32 (H, W)
     """
-    large: LabelMap = _upscale(as_input(small), as_input(small_colors), as_input(colors), as_input(_TABLE))
+    # made here: NumPy asks for huge pages, numba does not, and new pages are most of the time at 12 megapixels
+    large = np.empty(colors.shape[:2], np.int32)
+    _upscale(as_input(small), as_input(small_colors), as_input(colors), as_input(_TABLE), large)
     return large
 
 

@@ -36,8 +36,17 @@ def connected_components(
 @compiled
 def _areas(label_map: npt.NDArray[np.int32], count: int) -> npt.NDArray[np.int64]:
     areas = np.zeros(count + 1, np.int64)
-    for label in label_map.flat:
-        areas[label] += 1
+    height, width = label_map.shape
+    for row in range(height):
+        labels = label_map[row]
+        start = 0
+        # run by run: adding to one number again and again would wait for memory each time
+        for col in range(1, width):
+            if labels[np.uint64(col)] != labels[np.uint64(col - 1)]:
+                areas[np.uint64(labels[np.uint64(start)])] += col - start
+                start = col
+        if width:
+            areas[np.uint64(labels[np.uint64(start)])] += width - start
     return areas
 
 
@@ -59,13 +68,12 @@ def areas_of(label_map: LabelMap, count: int) -> npt.NDArray[np.int64]:
 
 
 @compiled
-def _replace(label_map: npt.NDArray[np.int32], numbers: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
-    replaced = np.empty_like(label_map)
+def _replace(label_map: npt.NDArray[np.int32], numbers: npt.NDArray[np.int32], replaced: npt.NDArray[np.int32]) -> None:
     height, width = label_map.shape
     for row in range(height):
         for col in range(width):
-            replaced[row, col] = numbers[label_map[row, col]]
-    return replaced
+            at_row, at_col = np.uint64(row), np.uint64(col)
+            replaced[at_row, at_col] = numbers[np.uint64(label_map[at_row, at_col])]
 
 
 def replace_numbers(label_map: LabelMap, numbers: npt.NDArray[np.int32]) -> LabelMap:
@@ -81,7 +89,9 @@ def replace_numbers(label_map: LabelMap, numbers: npt.NDArray[np.int32]) -> Labe
     -------
     int32 (H, W)
     """
-    replaced: LabelMap = _replace(as_input(label_map), as_input(numbers.astype(np.int32)))
+    # made here: NumPy asks for huge pages, numba does not
+    replaced = np.empty(label_map.shape, np.int32)
+    _replace(as_input(label_map), as_input(numbers.astype(np.int32)), replaced)
     return replaced
 
 

@@ -12,80 +12,127 @@ UNIT = 16
 
 
 @cache
-def _offsets(radius: int, directions: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
-    """List (row, column) steps to the pixels of each half disc, then those that enter and leave it one column on.
+def _half_rows(radius: int, directions: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """List the rows of each half disc as runs of columns, without the pixels on the cut: they belong to neither half.
 
-    Pixels on the cut belong to neither half. Returns the steps of all lists, one after the other, and where each
-    starts: for direction d, half h and list l that is entry ``6 * d + 3 * h + l``.
+    Returns the runs of all halves, int64 (n, 3): steps to the row, to the first column and to the column after the
+    last; and where each half starts: for direction d and half h that is entry ``2 * d + h``.
     """
     span = np.arange(-radius, radius + 1)
     down, right = np.meshgrid(span, span, indexing="ij")
     disc = down**2 + right**2 <= (radius + 0.4) ** 2
-    lists = []
+    runs: list[tuple[int, int, int]] = []
+    starts = [0]
     for number in range(directions):
         angle = np.pi * number / directions
         side = -down * np.cos(angle) - right * np.sin(angle)
         for sign in (1, -1):
             half = disc & (side * sign > 1e-6)
-            around = np.pad(half, 1)
-            entering = half & ~around[1:-1, 2:]
-            leaving = half & ~around[1:-1, :-2]
-            lists += [np.stack((down[part], right[part]), axis=1) for part in (half, entering, leaving)]
-    starts = np.cumsum([0] + [len(part) for part in lists])
-    return np.concatenate(lists).astype(np.int32), starts.astype(np.int64)
+            for row, part in zip(span.tolist(), half, strict=True):
+                cols = span[part]
+                if cols.size:
+                    runs.append((row, int(cols[0]), int(cols[-1]) + 1))
+            starts.append(len(runs))
+    return np.array(runs, np.int64), np.array(starts, np.int64)
 
 
-# the arrays are flat and framed by pixels of a bin of their own, so that the loop has no test for the border
 @compiled
-def _half_disc_gradient(  # noqa: C901  one loop: handing the arrays to pieces of it takes several times as long
-    bins: npt.NDArray[np.uint8],
-    shares: npt.NDArray[np.int32],
-    steps: npt.NDArray[np.int64],
+def _running_sums(
+    low: npt.NDArray[np.uint8], shares: npt.NDArray[np.uint8], n_bins: int, radius: int
+) -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.int32]]:
+    """Sum each bin along the rows of an image that is framed by pixels of no bin.
+
+    Returns the sums, uint16 (n_bins + 1, H + 2 radius, W + 2 radius + 1), which may run over as differences of them
+    stay right, and the columns that hold anything, int32 (n_bins + 1, H + 2 radius, 2). The last bin counts all pixels.
+    """
+    height, width = low.shape
+    sums = np.zeros((n_bins + 1, height + 2 * radius, width + 2 * radius + 1), np.uint16)
+    spans = np.zeros((n_bins + 1, height + 2 * radius, 2), np.int32)
+    spans[:, :, 0] = width + 2 * radius
+    for row in range(height):
+        line, span = sums[:, row + radius], spans[:, row + radius]
+        for col in range(width):
+            at, share = low[row, col], np.uint16(shares[row, col])
+            place = col + radius + 1
+            for part in range(2):
+                weight = np.uint16(UNIT) - share if part == 0 else share
+                bin_at = at + part
+                if weight > 0 and bin_at < n_bins:
+                    line[bin_at, place] += weight
+                    span[bin_at, 0] = min(span[bin_at, 0], col)
+                    span[bin_at, 1] = col + 1
+            line[n_bins, place] = UNIT
+        span[n_bins, 0], span[n_bins, 1] = 0, width
+        for number in range(n_bins + 1):
+            total = np.uint16(0)
+            for place in range(line.shape[1]):
+                total += line[number, place]
+                line[number, place] = total
+    return sums, spans
+
+
+@compiled
+def _count(
+    sums: npt.NDArray[np.uint16],
+    base: int,
+    stride: int,
+    runs: npt.NDArray[np.int64],
+    first: int,
+    last: int,
+    counts: npt.NDArray[np.uint16],
+    begin: int,
+    end: int,
+) -> None:
+    """Count one bin in a half disc around the pixels from one column to another of a row."""
+    for col in range(begin, end):
+        counts[np.uint64(col)] = 0
+    for run in range(first, last):
+        left = base + runs[run, 0] * stride + runs[run, 1]
+        right = base + runs[run, 0] * stride + runs[run, 2]
+        for col in range(begin, end):
+            counts[np.uint64(col)] += np.uint16(sums[np.uint64(right + col)] - sums[np.uint64(left + col)])
+
+
+@compiled
+def _half_disc_gradient(
+    sums: npt.NDArray[np.uint16],
+    spans: npt.NDArray[np.int32],
+    runs: npt.NDArray[np.int64],
     starts: npt.NDArray[np.int64],
-    size: tuple[int, int, int],
-    n_bins: int,
+    radius: int,
 ) -> npt.NDArray[np.float32]:
-    height, width, radius = size
-    directions = (starts.size - 1) // 6
-    stride = width + 2 * radius
+    n_bins, height, stride = spans.shape[0] - 1, spans.shape[1] - 2 * radius, sums.shape[2]
+    width = stride - 2 * radius - 1
+    flat = sums.reshape(-1)
+    directions = (starts.size - 1) // 2
     result = np.zeros((directions, height, width), np.float32)
-    one, other = np.zeros(n_bins + 2, np.int32), np.zeros(n_bins + 2, np.int32)
-    for direction in range(directions):
-        for row in range(height):
-            one[:] = 0
-            other[:] = 0
-            for col in range(width):
-                center = (row + radius) * stride + col + radius
-                for half in range(2):
-                    counts = one if half == 0 else other
-                    place = 6 * direction + 3 * half
-                    if col == 0:
-                        begin, end = starts[place], starts[place + 1]
-                    else:
-                        begin, end = starts[place + 1], starts[place + 2]
-                        for number in range(starts[place + 2], starts[place + 3]):
-                            near = np.uint64(center - 1 + steps[np.uint64(number)])
-                            found = np.uint64(bins[near])
-                            counts[found] -= UNIT - shares[near]
-                            counts[found + np.uint64(1)] -= shares[near]
-                    for number in range(begin, end):
-                        near = np.uint64(center + steps[np.uint64(number)])
-                        found = np.uint64(bins[near])
-                        counts[found] += UNIT - shares[near]
-                        counts[found + np.uint64(1)] += shares[near]
-                mass, other_mass = np.int32(0), np.int32(0)
-                for number in range(n_bins):
-                    mass += one[np.uint64(number)]
-                    other_mass += other[np.uint64(number)]
-                if mass == 0 or other_mass == 0:
+    one, other = np.empty(width, np.uint16), np.empty(width, np.uint16)
+    scale, other_scale = np.empty(width, np.float32), np.empty(width, np.float32)
+    for row in range(height):
+        for direction in range(directions):
+            middle, first, last = starts[2 * direction + 1], starts[2 * direction], starts[2 * direction + 2]
+            total = result[direction, row]
+            for step in range(n_bins + 1):
+                # the last one, of all pixels, comes first
+                number = n_bins if step == 0 else step - 1
+                begin, end = width, 0
+                for near in range(row, row + 2 * radius + 1):
+                    begin, end = min(begin, spans[number, near, 0] - radius), max(end, spans[number, near, 1] + radius)
+                begin, end = max(begin, 0), min(end, width)
+                base = (number * spans.shape[1] + row + radius) * stride + radius
+                _count(flat, base, stride, runs, first, middle, one, begin, end)
+                _count(flat, base, stride, runs, middle, last, other, begin, end)
+                if step == 0:
+                    for col in range(width):
+                        scale[col] = np.float32(1) / np.float32(one[col])
+                        other_scale[col] = np.float32(1) / np.float32(other[col])
                     continue
-                scale, other_scale = np.float32(1) / np.float32(mass), np.float32(1) / np.float32(other_mass)
-                total = np.float32(0)
-                for number in range(n_bins):
-                    here = np.float32(one[np.uint64(number)]) * scale
-                    there = np.float32(other[np.uint64(number)]) * other_scale
-                    total += (here - there) * (here - there) / (here + there + np.float32(1e-9))
-                result[direction, row, col] = np.float32(0.5) * total
+                for at in range(begin, end):
+                    here = np.float32(one[np.uint64(at)]) * scale[np.uint64(at)]
+                    there = np.float32(other[np.uint64(at)]) * other_scale[np.uint64(at)]
+                    total[np.uint64(at)] += (here - there) * (here - there) / (here + there + np.float32(1e-9))
+            for col in range(width):
+                total[col] = np.float32(0.5) * total[col] if scale[col] < 2 and other_scale[col] < 2 else 0
     return result
 
 
@@ -101,7 +148,7 @@ def half_disc_gradient(
     n_bins : int
         Up to 250.
     radius : int
-        Of the disc, in pixels.
+        Of the disc, in pixels; up to 35.
     directions : int
         Of the cut, evenly from 0 to 180 degrees: the first runs along the row, the next ones turn counter-clockwise.
 
@@ -110,23 +157,12 @@ def half_disc_gradient(
     float32 (directions, H, W)
         Chi-squared distance, 0 to 1; 0 where a half is all outside of the image.
     """
-    height, width = values.shape
-    stride = width + 2 * radius
-    bins = np.full((height + 2 * radius, stride), n_bins, np.uint8)
-    shares = np.zeros(bins.shape, np.int32)
     low = np.minimum(values, n_bins - 1).astype(np.uint8)
-    inside = (slice(radius, radius + height), slice(radius, radius + width))
-    bins[inside] = low
-    shares[inside] = ((values - low) * UNIT + 0.5).astype(np.int32)
-    pairs, starts = _offsets(radius, directions)
-    steps = pairs[:, 0].astype(np.int64) * stride + pairs[:, 1]
+    shares = ((values - low) * UNIT + 0.5).astype(np.uint8)
+    sums, spans = _running_sums(as_input(low), as_input(shares), n_bins, radius)
+    runs, starts = _half_rows(radius, directions)
     gradient: npt.NDArray[np.float32] = _half_disc_gradient(
-        as_input(bins.reshape(-1)),
-        as_input(shares.reshape(-1)),
-        as_input(steps),
-        as_input(starts),
-        (height, width, radius),
-        n_bins,
+        as_input(sums), as_input(spans), as_input(runs), as_input(starts), radius
     )
     return gradient
 

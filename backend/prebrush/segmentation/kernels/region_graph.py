@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from prebrush.datatypes import LabelMap
-from prebrush.segmentation.kernels.compiled import compiled
+from prebrush.segmentation.kernels.compiled import as_input, compiled
 
 Floats = npt.NDArray[np.float64]
 NONE = -1
@@ -63,6 +63,37 @@ def region_graph(label_map: LabelMap, count: int) -> RegionGraph:
     lengths = np.bincount(edge_of, minlength=found.size).astype(np.float64)
     nodes = np.stack((found // count, found % count), axis=1)
     return RegionGraph(nodes, lengths, edge_of, np.concatenate(rows), np.concatenate(cols))
+
+
+@compiled
+def _count_values(
+    label_map: npt.NDArray[np.int32], values: npt.NDArray[np.int32], counts: npt.NDArray[np.int32]
+) -> None:
+    height, width = label_map.shape
+    for row in range(height):
+        labels, kinds = label_map[row], values[row]
+        for col in range(width):
+            counts[np.uint64(labels[np.uint64(col)] - 1), np.uint64(kinds[np.uint64(col)])] += 1
+
+
+def count_values(label_map: LabelMap, values: npt.NDArray[np.int32], count: int) -> npt.NDArray[np.int32]:
+    """Count how many pixels of each segment have each value.
+
+    Parameters
+    ----------
+    label_map : int32 (H, W)
+        Numbers 1..count.
+    values : int32 (H, W)
+        From 0 up.
+    count : int
+
+    Returns
+    -------
+    int32 (count, highest value + 1)
+    """
+    counts = np.zeros((count, int(values.max()) + 1), np.int32)
+    _count_values(as_input(label_map), as_input(values), counts)
+    return counts
 
 
 class Evidence(NamedTuple):
@@ -277,7 +308,8 @@ def replay(merges: npt.NDArray[np.int64], count: int, left: int) -> npt.NDArray[
 
 def warm() -> None:
     """Compile on a tiny input."""
-    graph = region_graph(np.array([[1, 2, 3]], np.int32), 3)
-    ones = np.ones((3, 1), np.float32)
+    label_map = np.array([[1, 2, 3]], np.int32)
+    graph = region_graph(label_map, 3)
+    ones = count_values(label_map, label_map - label_map, 3).astype(np.float32)
     evidence = Evidence(np.ones(3), np.ones(3), (ones, ones), np.ones(2))
     merge_regions(graph, evidence, Weights(1.0, (1.0, 1.0), 1.0, 1.0))

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from prebrush.datatypes import LabelMap, Prompt, RGBImage
-from prebrush.segmentation.color import is_gray
+from prebrush.segmentation.color import is_flat, is_gray
 from prebrush.segmentation.filters import blur
 from prebrush.segmentation.kernels.components import replace_numbers
 from prebrush.segmentation.method import Method, Preparation
@@ -221,7 +221,7 @@ def segment(image: RGBImage, params: Params, prompt: Prompt) -> LabelMap:
     del params
     if prompt:
         return MARKED.segment(image, MARKED.Params(), prompt)
-    if (image == image[0, 0]).all():
+    if is_flat(image):
         return np.zeros(image.shape[:2], np.int32)
     return _apply(image, choose(image).params)
 

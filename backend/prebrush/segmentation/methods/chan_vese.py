@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from prebrush.datatypes import LabelMap, Mask, Prompt, RGBImage
+from prebrush.segmentation.color import is_flat
 from prebrush.segmentation.filters import blur
 from prebrush.segmentation.kernels.snakes import chan_vese_snake
 from prebrush.segmentation.method import Method, param
@@ -61,7 +62,7 @@ def segment(image: RGBImage, params: Params, prompt: Prompt) -> LabelMap:
     >>> int(label_map[6:14, 6:14].min()), int(label_map[:5].max())
     (1, 0)
     """
-    if (image == image[0, 0]).all():
+    if is_flat(image):
         return np.zeros(image.shape[:2], np.int32)
     colors = blur(image.astype(np.float32) / np.float32(255), params.sigma)
     start = _start(image, params.init, prompt)

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from prebrush.datatypes import LabelMap, Mask, Prompt, RGBImage
+from prebrush.segmentation.color import is_flat
 from prebrush.segmentation.filters import blur
 from prebrush.segmentation.kernels.snakes import geodesic_snake
 from prebrush.segmentation.method import Method, param
@@ -75,7 +76,7 @@ def segment(image: RGBImage, params: Params, prompt: Prompt) -> LabelMap:
     (1, 0)
     """
     height, width = image.shape[:2]
-    if (image == image[0, 0]).all():
+    if is_flat(image):
         return np.zeros((height, width), np.int32)
     working = working_size(height, width, SOLVE_PIXELS)
     factor = working[1] / width
