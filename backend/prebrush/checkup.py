@@ -2,8 +2,6 @@
 
 from typing import TypedDict
 
-import urllib3
-
 from prebrush.errors import PrebrushError, StudioError
 from prebrush.pictures import Account, build_studio, build_studio_client
 from prebrush.planning import check_choices
@@ -93,23 +91,3 @@ def _check_way_back(settings: Settings) -> Finding:
     """Tell what no test from this side can see: whether Label Studio may call us."""
     advice = LOCAL_ADVICE.format(url=server_url(settings.server.host, settings.server.port))
     return Finding(what="the way back", ok=True, found="only Label Studio itself can test it", advice=advice)
-
-
-def ask_health(settings: Settings) -> str:
-    """Ask the server at the configured address for its health.
-
-    Raises
-    ------
-    PrebrushError
-        It does not answer, or not with 200.
-    """
-    server = settings.server
-    headers = urllib3.make_headers(basic_auth=f"{server.basic_auth_user}:{server.basic_auth_pass}")
-    url = f"{server_url(server.host, server.port)}/health"
-    try:
-        answer = urllib3.request("GET", url, headers=headers, timeout=2, retries=False)
-    except urllib3.exceptions.HTTPError as error:
-        raise PrebrushError(f"no answer from {url}") from error
-    if answer.status != 200:
-        raise PrebrushError(f"{url} answers {answer.status}")
-    return "up"
