@@ -7,7 +7,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from prebrush.commands.measuring import evaluate
-from prebrush.commands.projects import prelabel
+from prebrush.commands.projects import prelabel, worker
 from prebrush.commands.segmenting import compare, methods, segment
 from prebrush.commands.server import check, health, serve, warm_up
 from prebrush.commands.terminal import out
@@ -60,5 +60,5 @@ def common(
     """Pre-label images for Label Studio with classical segmentation, on an ordinary CPU."""
 
 
-for command in (serve, segment, methods, compare, evaluate, prelabel, check, health, warm_up):
+for command in (serve, segment, methods, compare, evaluate, prelabel, worker, check, health, warm_up):
     app.command(command.__name__.replace("_", "-"))(command)

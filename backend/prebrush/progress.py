@@ -51,12 +51,12 @@ class LongProgress:
             MofNCompleteColumn(),
             TextColumn("{task.fields[rate]}"),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[failed]}"),
+            TextColumn("{task.fields[words]}"),
         )
         self._console = console
         self._shown = shown
         self._bar = Progress(*columns, console=console, transient=True, disable=not (shown and console.is_terminal))
-        self._task: TaskID = self._bar.add_task(what, total=total, rate="", failed="")
+        self._task: TaskID = self._bar.add_task(what, total=total, rate="", words="")
         self._what = what
         self._total = total
         self._lock = threading.Lock()
@@ -79,13 +79,13 @@ class LongProgress:
         with self._lock:
             self.set(self.done + (not failed), self.failed + failed)
 
-    def set(self, done: int, failed: int) -> None:
-        """Take over counts that are kept elsewhere."""
+    def set(self, done: int, failed: int, more: str = "") -> None:
+        """Take over counts that are kept elsewhere; `more` is shown beside them."""
         self.done, self.failed = done, failed
         now = time.monotonic()
         rate = (done + failed) / max(now - self._started, 1e-3)
-        words = f"{failed} failed" if failed else ""
-        self._bar.update(self._task, completed=done + failed, rate=f"{rate:.1f}/s", failed=words)
+        words = ", ".join(part for part in (f"{failed} failed" if failed else "", more) if part)
+        self._bar.update(self._task, completed=done + failed, rate=f"{rate:.1f}/s", words=words)
         if self._shown and not self._console.is_terminal and now - self._said >= LINE_EVERY_S:
             self._said = now
             left = timedelta(seconds=round((self._total - done - failed) / rate)) if rate else "unknown"

@@ -1,5 +1,6 @@
 """Tasks to encoded predictions, several at a time: what may pass is tried again, what stays wrong is told."""
 
+import base64
 import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from prebrush.datatypes import Prediction, RGBImage, Task
+from prebrush.datatypes import Prediction, Task
 from prebrush.errors import ImageUnreachable, Overloaded, PrebrushError, StorageError, StudioAway
 from prebrush.jobs import Urgency
 from prebrush.overlay import draw_overlay
@@ -57,8 +58,8 @@ class BatchPredictor(Predictor):
         """
         return self._predict(plan, account, task, Urgency.BATCH)
 
-    def preview(self, plan: Plan, account: Account, task: Task) -> RGBImage:
-        """Draw what was just predicted over its image, small: uint8 (h, w, 3)."""
+    def preview(self, plan: Plan, account: Account, task: Task) -> str:
+        """Draw what was just predicted over its image, small; as the ``data:`` URL of a JPEG."""
         images = self._open_images(plan, account, task, Urgency.BATCH, stored=True)
         first = images[0].picture
         drawn: Prediction | None = None
@@ -78,7 +79,9 @@ class BatchPredictor(Predictor):
         small = np.asarray(cv2.resize(first.pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
         # segment counts fit a float32 exactly
         shrunk = cv2.resize(label_map.astype(np.float32), size, interpolation=cv2.INTER_NEAREST)
-        return draw_overlay(small, np.asarray(shrunk, np.int32), names)
+        drawn_small = draw_overlay(small, np.asarray(shrunk, np.int32), names)
+        encoded = cv2.imencode(".jpg", drawn_small[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 82])[1]
+        return "data:image/jpeg;base64," + base64.b64encode(encoded.tobytes()).decode()
 
 
 class Labeller:

@@ -1,16 +1,12 @@
 """What a run ends with: one page with its numbers, its failures by reason, and a few of its predictions."""
 
-import base64
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
-import cv2
-
 from prebrush.batch.run import Outcome
-from prebrush.datatypes import RGBImage
 from prebrush.errors import PrebrushError
 from prebrush.version import __version__
 
@@ -55,7 +51,7 @@ def _kind_of(reason: str) -> str:
     return " ".join(words)[:160]
 
 
-def write_report(summary: Summary, previews: Sequence[tuple[int | str, RGBImage]], folder: Path) -> Path:
+def write_report(summary: Summary, previews: Sequence[tuple[int | str, str]], folder: Path) -> Path:
     """Write ``index.html``, which asks for no other file; return its path.
 
     Raises
@@ -72,7 +68,7 @@ def write_report(summary: Summary, previews: Sequence[tuple[int | str, RGBImage]
     return page
 
 
-def _page(summary: Summary, previews: Sequence[tuple[int | str, RGBImage]]) -> str:
+def _page(summary: Summary, previews: Sequence[tuple[int | str, str]]) -> str:
     outcome = summary.outcome
     rate = outcome.done / summary.seconds if summary.seconds else 0.0
     state = "" if summary.finished else "<p><b>Stopped before its end; the same command goes on from here.</b></p>"
@@ -93,9 +89,9 @@ def _page(summary: Summary, previews: Sequence[tuple[int | str, RGBImage]]) -> s
     )
 
 
-def _gallery(previews: Sequence[tuple[int | str, RGBImage]]) -> str:
+def _gallery(previews: Sequence[tuple[int | str, str]]) -> str:
     figures = "".join(
-        f'<figure><img alt="prediction of task {escape(str(task))}" src="{_as_url(picture)}">'
+        f'<figure><img alt="prediction of task {escape(str(task))}" src="{picture}">'
         f"<figcaption>{escape(str(task))}</figcaption></figure>"
         for task, picture in previews
     )
@@ -111,11 +107,6 @@ def _failures(summary: Summary) -> str:
         for task, reason in summary.outcome.failures[:SHOWN]
     )
     return f"<h2>Failed</h2><ul>{kinds}</ul><table><tr><th>task</th><th>reason</th></tr>{lines}</table>"
-
-
-def _as_url(picture: RGBImage) -> str:
-    encoded = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 82])[1]
-    return "data:image/jpeg;base64," + base64.b64encode(encoded.tobytes()).decode()
 
 
 STYLE = """

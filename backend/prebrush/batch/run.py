@@ -13,7 +13,7 @@ from prebrush.batch.labelling import BatchPredictor, Labelled, Labeller
 from prebrush.batch.scratch import Scratch
 from prebrush.batch.studio import StudioProject
 from prebrush.batch.uploading import Uploader
-from prebrush.datatypes import RGBImage, Task
+from prebrush.datatypes import Task
 from prebrush.errors import PrebrushError
 from prebrush.labelstudio.config import parse_label_config
 from prebrush.pictures import Account
@@ -54,13 +54,13 @@ class Outcome:
 class Previews:
     """A fair choice of a few of many tasks, each drawn when it is chosen."""
 
-    def __init__(self, draw: Callable[[Task], RGBImage], most: int = PREVIEWS) -> None:
+    def __init__(self, draw: Callable[[Task], str], most: int = PREVIEWS) -> None:
         self._draw = draw
         self._most = most
         self._seen = 0
         self._random = random.Random(0)
         self._lock = threading.Lock()
-        self.chosen: list[tuple[int | str, RGBImage]] = []
+        self.chosen: list[tuple[int | str, str]] = []
 
     def offer(self, task: Task) -> None:
         """Take a task into the choice, or not: each of all those offered is as likely to be in it at the end."""
@@ -102,7 +102,7 @@ class ProjectRun:
         """Predict one task."""
         return self.predictor.predict(self.plan, self.account, task)
 
-    def preview(self, task: Task) -> RGBImage:
+    def preview(self, task: Task) -> str:
         """Draw what was just predicted."""
         return self.predictor.preview(self.plan, self.account, task)
 
@@ -163,4 +163,6 @@ def plan_run(settings: Settings, project: StudioProject, *, only_missing: bool) 
         extra = project.extra_params()
     plan = build_plan(parse_label_config(project.label_config), settings, project.key, extra)
     plan.require_controls()
-    return ProjectRun(project, BatchPredictor(settings, Scratch(storage)), plan, Account(state), only_missing)
+    return ProjectRun(
+        project, BatchPredictor(settings, ForgivingStorage(Scratch(storage))), plan, Account(state), only_missing
+    )

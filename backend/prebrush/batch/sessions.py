@@ -23,6 +23,7 @@ from prebrush.planning import build_plan
 from prebrush.progress import LongProgress
 from prebrush.projects import ProjectState
 from prebrush.settings import Settings
+from prebrush.storage import ForgivingStorage
 from prebrush.warming import warm_kernels
 
 DEFAULT_CONFIG = (
@@ -96,7 +97,7 @@ class Session:
         config = parse_label_config(label_config)
         plan = build_plan(config, settings, "", {})
         plan.require_controls()
-        scratch = Scratch(None)
+        scratch = ForgivingStorage(Scratch(None))
         predictor = BatchPredictor(settings, scratch, FilePictures(settings, scratch, folder))
         account = Account(ProjectState())
         tasks = build_tasks(folder, config, address)

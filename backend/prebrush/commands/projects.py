@@ -1,13 +1,16 @@
-"""Whole projects: prelabel."""
+"""Whole projects: prelabel, worker."""
 
 import sys
 import threading
 from contextlib import closing
+from dataclasses import asdict
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
+from rich.table import Table
 
 from prebrush.commands.terminal import ConfigFile, Json, out, print_json
 from prebrush.errors import ConfigError
@@ -54,6 +57,10 @@ def prelabel(
             "/data/local-files/?d={folder}/{path}.",
         ),
     ] = None,
+    queue: Annotated[
+        bool, typer.Option("--queue", help="Have `prebrush worker` processes do it, on any machines, and watch them.")
+    ] = False,
+    status: Annotated[bool, typer.Option("--status", help="Tell how far the workers are, and end.")] = False,
     report: Annotated[Path | None, typer.Option(metavar="DIR", help="Where the report goes.")] = None,
     config: ConfigFile = None,
     as_json: Json = False,
@@ -65,16 +72,20 @@ def prelabel(
         raise ConfigError("where do the predictions of a folder go? Give --out tasks.json")
     if project is not None and (label_config or image_url):
         raise ConfigError("--label-config and --image-url are for a folder; a project has its own")
-    from prebrush.batch.sessions import Session
+    if (queue or status) and (folder is not None or target is not None):
+        raise ConfigError("--queue and --status are for a project whose predictions are uploaded")
     from prebrush.batch.stopping import stopped_by_signals
     from prebrush.settings import load_settings
 
     given = {("label_studio", "url"): url, ("label_studio", "api_key"): api_key}
     settings = load_settings(config, flags={place: value for place, value in given.items() if value is not None})
+    if status:
+        _show_standing(settings, project or 0, as_json=as_json)
+        return
     stop = threading.Event()
     place = report or Path(f"prelabel-{project or (folder and folder.resolve().name)}")
     with stopped_by_signals(stop):
-        session = Session(place, stop, show=not as_json)
+        session = _open_session(settings, place, stop, queue=queue, show=not as_json)
         if folder is not None and target is not None:
             finished = _label_folder(session, settings, folder, label_config, image_url, target)
         else:
@@ -84,6 +95,68 @@ def prelabel(
         raise typer.Exit(STOPPED)
     if finished.summary.outcome.failed:
         raise typer.Exit(1)
+
+
+def _open_session(settings: "Settings", place: Path, stop: threading.Event, *, queue: bool, show: bool) -> "Session":
+    if queue:
+        from prebrush.batch.queue import connect
+        from prebrush.batch.queued import QueuedSession
+
+        return QueuedSession(place, stop, connect(settings), show=show)
+    from prebrush.batch.sessions import Session
+
+    return Session(place, stop, show=show)
+
+
+def _show_standing(settings: "Settings", number: int, *, as_json: bool) -> None:
+    """Print how far the workers are with a project."""
+    from prebrush.batch.queue import connect
+    from prebrush.batch.queued import find_runs, stand
+
+    client = connect(settings)
+    standings = [stand(client, board) for board in find_runs(client, number)]
+    if as_json:
+        print_json([asdict(standing) for standing in standings])
+        return
+    if not standings:
+        out.print(
+            f"workers know no run of project {number}; begin one with: prebrush prelabel --project {number} --queue"
+        )
+    for each in standings:
+        rate = (each.done + each.failed) / max(each.seconds, 1e-3)
+        left = timedelta(seconds=round((each.wanted - each.done - each.failed) / rate)) if rate else "unknown"
+        table = Table("run", "", title=escape(f"Project {each.project}: {each.title}"))
+        table.add_row("tasks", f"{each.done} of {each.wanted} predicted, {each.failed} failed")
+        table.add_row("chunks", f"{each.finished} of {each.chunks} finished, {each.given_up} given up")
+        table.add_row("queue", f"{each.queued} chunks wait, {each.running} are worked on, {each.workers} workers")
+        table.add_row("pace", "over" if each.is_over else f"{rate:.1f} tasks/s, {left} left")
+        table.add_row("version", each.version)
+        out.print(table)
+
+
+def worker(
+    processes: Annotated[int, typer.Option(min=1, max=256, help="Processes of this worker.")] = 1,
+    burst: Annotated[bool, typer.Option("--burst", help="End when the queue is empty.")] = False,
+    config: ConfigFile = None,
+) -> None:
+    """Work on the runs that `prelabel --queue` hands out, on this machine, until stopped."""
+    from prebrush.batch.queue import connect
+    from prebrush.process import bound_allocator, configure_logging
+    from prebrush.settings import load_settings
+    from prebrush.warming import warm_kernels
+
+    settings = load_settings(config)
+    connect(settings).close()
+    if processes > 1:
+        from prebrush.batch.crew import run_crew
+
+        raise typer.Exit(run_crew(processes, config, burst=burst))
+    from prebrush.batch.worker import run_worker
+
+    configure_logging(settings)
+    bound_allocator()
+    warm_kernels()
+    run_worker(settings, burst=burst)
 
 
 def _label_project(
