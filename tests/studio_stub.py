@@ -95,7 +95,9 @@ class StudioStub:
         ]
         for item in query.get("filters", {}).get("items", ()):
             column, value = item["filter"].removeprefix("filter:tasks:"), item["value"]
-            if column == "id":
+            if column == "id" and item["operator"] == "greater_or_equal":
+                found = [task for task in found if task["id"] >= value]
+            elif column == "id":
                 assert item["operator"] == "in"
                 found = [task for task in found if value["min"] <= task["id"] <= value["max"]]
             elif column == "predictions_model_versions":
