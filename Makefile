@@ -13,6 +13,11 @@ SYSTEM := sh tests/install_system_parts.sh
 
 .PHONY: serve demo test test-lowest lint format documents pictures e2e image package bench clean
 
+.PHONY: install recordings screenshots
+
+# The commands in .venv/bin, nothing started.
+install: .venv/.serve
+
 serve: .venv/.serve
 	@$(BIN)/prebrush serve --port $(PORT) $(ARGS)
 
@@ -47,6 +52,14 @@ documents: .venv/.test
 pictures: .venv/.test
 	$(BIN)/python docs/make_pictures.py
 
+# Every command on a terminal, and the editor of a real Label Studio.
+recordings: .venv/.test $(STUDIO)
+	PYTHONPATH=. $(BIN)/python docs/record_terminal.py
+
+screenshots: .venv/.test $(STUDIO)
+	@$(SYSTEM) chromium
+	PYTHONPATH=.:tests $(BIN)/python docs/make_screenshots.py
+
 e2e: .venv/.test $(STUDIO)
 	@$(SYSTEM) chromium
 	$(BIN)/python -m pytest -c tests/end_to_end/pytest.ini tests/end_to_end $(ARGS)
@@ -76,6 +89,7 @@ clean:
 	@touch $@
 
 .venv/.serve: .venv/.python pyproject.toml constraints.txt
+	@echo "Installing into .venv and compiling: a few minutes, this once."
 	$(PIP) install -c constraints.txt -e .
 	@$(BIN)/prebrush warm-up
 	@touch $@

@@ -21,7 +21,7 @@ PASSWORD = "correct-horse-battery"
 LEGACY_TOKEN = "e2e0" * 10
 """Label Studio's legacy tokens are 40 characters; this one is given to the first user at the start."""
 
-_SETTINGS = {
+SETTINGS = {
     # without these two a backend on a loopback address is refused, and its webhook too
     "ML_BLOCK_LOCAL_IP": "false",
     "SSRF_PROTECTION_ENABLED": "false",
@@ -61,7 +61,7 @@ def run_studio(home: Path, folder: Path, log: Path, port: int = 0) -> Iterator["
     command = [str(program), "start", "--no-browser"]
     command += ["--internal-host", "127.0.0.1", "--port", str(port)]
     command += ["--username", USERNAME, "--password", PASSWORD, "--user-token", LEGACY_TOKEN]
-    settings = {**_SETTINGS, "LABEL_STUDIO_BASE_DATA_DIR": str(folder)}
+    settings = {**SETTINGS, "LABEL_STUDIO_BASE_DATA_DIR": str(folder)}
     url = f"http://127.0.0.1:{port}"
     with run_server(
         command, url=url, environment=settings, folder=folder, log=log, start_limit_s=_START_LIMIT_S

@@ -1,4 +1,4 @@
-"""Writes the README's tables, config.yaml and the containers' variables from the code (``make documents``).
+"""Writes the documents' tables, config.yaml and the containers' variables from the code (``make documents``).
 
 test_docs.py fails if they differ.
 """
@@ -18,9 +18,20 @@ from prebrush.segmentation.cleanup import Cleanup
 from prebrush.segmentation.method import knobs_of
 from prebrush.settings import PREFIX, SECRETS, SECTIONS, STUDIO_NAMES
 
-README = Path(__file__).resolve().parents[1] / "README.md"
-CONFIG = README.with_name("config.yaml")
-ENVIRONMENT = README.with_name("docker") / ".env.example"
+ROOT = Path(__file__).resolve().parents[1]
+README = ROOT / "README.md"
+CONFIG = ROOT / "config.yaml"
+ENVIRONMENT = ROOT / "docker" / ".env.example"
+TABLES = {
+    README: ("methods",),
+    ROOT / "docs/methods/README.md": ("cleanup",),
+    ROOT / "docs/label_rules.md": ("labels",),
+    ROOT / "docs/interactive.md": ("prompts",),
+    ROOT / "docs/commands.md": ("commands",),
+    ROOT / "docs/operate.md": ("settings",),
+    ROOT / "docs/wire.md": ("routes",),
+}
+"""Which page has which of the parts below, between markers."""
 
 CONFIG_HEAD = """\
 # Every setting of prebrush with its default. A variable PREBRUSH_<SECTION>_<NAME> beats this file, a flag beats both.
@@ -126,7 +137,10 @@ def setting_rows() -> list[tuple[str, ...]]:
 
 def command_rows() -> list[tuple[str, ...]]:
     commands = typer.main.get_command(cli).commands  # type: ignore[attr-defined]
-    return [(f"`prebrush {name}`", (command.help or "").splitlines()[0]) for name, command in commands.items()]
+    return [
+        (f"[`prebrush {name}`](#prebrush-{name})", (command.help or "").splitlines()[0])
+        for name, command in commands.items()
+    ]
 
 
 def app_routes(app: Flask) -> dict[str, set[str]]:
@@ -138,10 +152,9 @@ def app_routes(app: Flask) -> dict[str, set[str]]:
     return found
 
 
-def build_tables() -> dict[str, str]:
-    methods = [(f"`{name}`", method.summary) for name, method in METHODS.items()]
+def build_parts() -> dict[str, str]:
     return {
-        "methods": table(("method", "what it does"), methods),
+        "methods": ",\n".join(f"[`{name}`](docs/methods/{name}.md)" for name in METHODS) + ".",
         "cleanup": table(("knob", "values", "default", "what it does"), knob_rows(Cleanup)),
         "labels": table(("knob", "values", "default", "what it does"), knob_rows(LabelRule)),
         "prompts": table(("knob", "values", "default", "what it does"), knob_rows(PromptRule)),
@@ -151,9 +164,10 @@ def build_tables() -> dict[str, str]:
     }
 
 
-def fill_in(text: str) -> str:
-    """Put the README's tables between their markers."""
-    return fill_markers(text, build_tables(), "README.md")
+def fill_in(page: Path) -> str:
+    """Put a page's parts between their markers."""
+    parts = build_parts()
+    return fill_markers(page.read_text(), {name: parts[name] for name in TABLES[page]}, page.name)
 
 
 def fill_markers(text: str, parts: Mapping[str, str], where: str) -> str:
@@ -201,4 +215,5 @@ def as_yaml(value: object) -> str:
 if __name__ == "__main__":
     CONFIG.write_text(write_config())
     ENVIRONMENT.write_text(write_environment())
-    README.write_text(fill_in(README.read_text()))
+    for page in TABLES:
+        page.write_text(fill_in(page))

@@ -5,11 +5,11 @@ import re
 from pathlib import Path
 from typing import Any
 
-from documents import README, fill_markers, knob_rows, table
+from documents import ROOT, fill_markers, knob_rows, table
 from prebrush.segmentation import METHODS
 from prebrush.segmentation.method import Method
 
-FOLDER = README.parent / "docs" / "methods"
+FOLDER = ROOT / "docs" / "methods"
 INDEX = FOLDER / "README.md"
 MARKS = {"points": "clicks", "boxes": "boxes", "scribble": "scribbles"}
 
@@ -36,12 +36,20 @@ def fill_page(name: str, text: str) -> str:
 
 def fill_index(text: str) -> str:
     rows = [(f"[`{name}`]({name}.md)", method.summary, marks_of(method) or "") for name, method in METHODS.items()]
-    return fill_markers(text, {"methods": table(("method", "what it does", "reads"), rows)}, "docs/methods/README.md")
+    pictures = [(f"[`{name}`]({name}.md)", picture_of(method)) for name, method in METHODS.items()]
+    parts = {
+        "methods": table(("method", "what it does", "reads"), rows),
+        "pictures": table(("method", "what it makes of the three photos"), pictures),
+    }
+    return fill_markers(text, parts, "docs/methods/README.md")
 
 
 def head_of(method: Method[Any]) -> str:
-    picture = f"![What {method.name} makes of three photos](../images/methods/{method.name}.jpg)"
-    return f"{method.summary}.\n\n{picture}"
+    return f"{method.summary}.\n\n{picture_of(method)}"
+
+
+def picture_of(method: Method[Any]) -> str:
+    return f"![What {method.name} makes of three photos](../images/methods/{method.name}.jpg)"
 
 
 def body_of(method: Method[Any]) -> str:

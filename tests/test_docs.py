@@ -3,22 +3,32 @@
 import re
 
 import pytest
+import typer.main
 import yaml
 
-from documents import CONFIG, ENVIRONMENT, README, ROUTES, app_routes, fill_in, write_config, write_environment
+from documents import (
+    CONFIG,
+    ENVIRONMENT,
+    ROOT,
+    ROUTES,
+    TABLES,
+    app_routes,
+    fill_in,
+    write_config,
+    write_environment,
+)
 from method_pages import INDEX, fill_index, fill_page, page_of
 from prebrush.cli import app as cli
 from prebrush.segmentation import METHODS, get_method
 from prebrush.segmentation.method import knobs_of
 from prebrush.settings import SECRETS, SECTIONS, Settings, StorageSettings, load_settings
 from prebrush.web import create_app
+from prebrush.web.failures import STATUS, code_of
 
-ROOT = README.parent
 
-
-def test_the_readmes_tables_are_those_of_the_code():
-    text = README.read_text()
-    assert fill_in(text) == text, "run: make documents"
+@pytest.mark.parametrize("page", TABLES, ids=lambda page: page.stem)
+def test_tables_are_those_of_the_code(page):
+    assert fill_in(page) == page.read_text(), "run: make documents"
 
 
 def test_every_route_is_described(tmp_path):
@@ -37,29 +47,101 @@ def test_config_yaml_lists_every_setting_with_its_default():
         assert content[section] == {k.name: k.default for k in knobs_of(kind) if (section, k.name) not in SECRETS}
 
 
-def test_every_command_named_in_the_readme_exists():
-    import typer.main
-
-    known = set(typer.main.get_command(cli).commands)
-    code = " ".join(re.findall(r"`{1,3}[^`]+`{1,3}", README.read_text()))
-    named = set(re.findall(r"(?<!from )prebrush ([a-z][a-z-]+)", code))
-    assert {"serve", "segment", "methods", "check"} <= known
-    assert named <= known, named - known
-
-
-@pytest.mark.parametrize("target", ["serve", "demo", "test", "e2e", "lint", "bench", "image", "package"])
-def test_make_targets_exist(target):
-    assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
-
-
 PAGES = [*sorted(ROOT.glob("*.md")), ROOT / "docker/README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+EACH_PAGE = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+COMMANDS = typer.main.get_command(cli).commands
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def text_of(page):
+    """Read a page without its blocks of code and its comments."""
+    return re.sub(r"^\s*```.*?^\s*```$|<!--.*?-->", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+
+
+@EACH_PAGE
+def test_commands_named_on_a_page_exist(page):
+    named = set(re.findall(r"(?<!from )\bprebrush ([a-z][a-z-]+)", " ".join(re.findall(r"`[^`\n]+`", text_of(page)))))
+    assert named <= set(COMMANDS), named - set(COMMANDS)
+
+
+@EACH_PAGE
+def test_make_targets_named_on_a_page_exist(page):
+    makefile = (ROOT / "Makefile").read_text()
+    for target in re.findall(r"`make ([a-z][a-z0-9-]+)", text_of(page)):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_a_recording_of_its_terminal(name):
+    drawing = (ROOT / f"docs/images/terminal/{name}.svg").read_text()
+    assert f"$&#160;prebrush&#160;{name}" in drawing, "run: make recordings"
+    assert "http" not in drawing.replace("http://www.w3.org/2000/svg", "").replace("http://127.0.0.1", "").replace(
+        "http://localhost", ""
+    )
+    text = (ROOT / "docs/commands.md").read_text()
+    assert f"\n## `prebrush {name}`\n" in text
+    assert f"(images/terminal/{name}.svg)" in text
+
+
+def anchors_of(page):
+    """List what a page's headings are called in links, as forges make it from their text."""
+    headings = re.findall(r"^#+ (.+)$", text_of(page), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@EACH_PAGE
 def test_links_and_pictures_exist(page):
-    for link in re.findall(r"\]\(([^)#]+)", page.read_text()):
-        if not link.startswith("http"):
-            assert (page.parent / link).exists(), link
+    for link in re.findall(r"\]\(([^)]+)\)", text_of(page)):
+        if link.startswith("https://"):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors_of(target), link
+
+
+def test_every_page_is_in_the_index_and_every_picture_on_a_page():
+    index = text_of(ROOT / "docs/README.md")
+    for page in (ROOT / "docs").glob("*.md"):
+        assert page.stem == "README" or f"({page.name})" in index, page
+    everything = "".join(page.read_text() for page in PAGES)
+    for picture in (ROOT / "docs/images").rglob("*.*"):
+        assert picture.name in everything, picture
+
+
+def test_what_the_log_says_is_what_the_page_on_connecting_quotes():
+    sources = "".join(path.read_text() for path in (ROOT / "backend/prebrush").rglob("*.py"))
+    said = re.sub(r'"\s*\n\s*f?"', "", sources)
+    quotes = (ROOT / "docs/connect.md").read_text().partition("prebrush's log says")[2].partition("| kind of image")[0]
+    cells = [line.split("|")[1] for line in quotes.splitlines() if line.startswith("| `")]
+    fragments = [fragment for cell in cells for fragment in re.findall(r"`([^`]+)`", cell)]
+    assert len(fragments) > 12
+    for fragment in fragments:
+        assert fragment in said, fragment
+
+
+def test_errors_are_told_with_their_statuses():
+    table = (ROOT / "docs/wire.md").read_text().partition("| status | `error` |")[2]
+    told = {}
+    for row in re.findall(r"^\| ([\d, ]+) \| (.+?) \|", table, re.MULTILINE):
+        for code in re.findall(r"`(\w+)`", row[1]):
+            told[code] = {int(status) for status in row[0].split(", ")}
+    ours = {code_of(kind.__name__): kind for parent in STATUS for kind in [parent, *parent.__subclasses__()]}
+    # 499 stands in logs alone: the caller has hung up
+    answered = {code_of(kind.__name__) for kind, status in STATUS.items() if status != 499}
+    assert answered - {"request_error"} <= set(told)
+    for code, statuses in told.items():
+        assert code not in ours or STATUS.get(ours[code], 400) in statuses, code
+        assert code in ours or code in {"not_found", "method_not_allowed", "request_entity_too_large", "internal_error"}
+
+
+@pytest.mark.parametrize("page", [ROOT / "docs/operate.md", ROOT / "docs/connect.md"], ids=lambda page: page.stem)
+def test_metrics_named_on_a_page_are_shown(page, tmp_path):
+    app = create_app(Settings(storage=StorageSettings(url=f"sqlite:///{tmp_path}/data")))
+    shown = app.test_client().get("/metrics").text
+    named = re.findall(r"`(prebrush_\w+)`", page.read_text())
+    assert named
+    for name in named:
+        assert re.search(rf"^# TYPE {name} ", shown, re.MULTILINE), name
 
 
 @pytest.mark.parametrize("name", [name for name, method in METHODS.items() if not method.package])
@@ -76,20 +158,13 @@ def test_the_index_lists_every_method_and_no_page_is_left_over():
     assert {page.stem for page in INDEX.parent.glob("*.md")} == {*METHODS, "README"}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@EACH_PAGE
 def test_methods_and_knobs_named_in_tags_exist(page):
     for line in page.read_text().splitlines():
         chosen = re.findall(r'model_method="(\w+)"', line)
         for name in chosen:
             if name not in {"top_hat"}:  # the example of a package's method
                 get_method(name)
-
-
-def test_the_librarys_example_runs():
-    blocks = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
-    assert blocks
-    for block in blocks:
-        exec(compile(block, "README.md", "exec"), {})  # the README's own words
 
 
 def test_the_environment_file_explains_every_variable():

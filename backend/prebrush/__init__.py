@@ -64,13 +64,18 @@ def segment(
     np.int32(1)
     """
     # imported here, so that the codec and the version alone do not load OpenCV and numba
+    from dataclasses import asdict  # noqa: PLC0415
+
     import numpy as np  # noqa: PLC0415
 
     from prebrush.segmentation import get_method  # noqa: PLC0415
+    from prebrush.segmentation.method import parse_knobs  # noqa: PLC0415
     from prebrush.segmentation.pipeline import run  # noqa: PLC0415
 
     found = get_method(method)
     params = found.parse_params(knobs)
+    if cleanup is not None:
+        cleanup = parse_knobs(type(cleanup), asdict(cleanup), owner="cleanup")
     pixels = np.asarray(image)
     if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3) or pixels.shape[2:] not in ((), (3,)) or 0 in pixels.shape:
         raise ValueError(f"image must be uint8 (H, W, 3) or (H, W) and not empty, not {pixels.dtype} {pixels.shape}")

@@ -139,4 +139,7 @@ def parse_knobs(params_class: type[P], values: Mapping[str, object], owner: str)
             near = difflib.get_close_matches(name[:80], knobs, n=1)
             hint = f"; did you mean {near[0]}?" if near else f"; it has: {', '.join(knobs) or 'none'}"
             raise InvalidParams(f"{owner} has no parameter {show(name)}{hint}")
-    return params_class(**{name: knobs[name].parse(value) for name, value in values.items()})
+    try:
+        return params_class(**{name: knobs[name].parse(value) for name, value in values.items()})
+    except InvalidParams as error:
+        raise InvalidParams(f"{owner}: {error}") from None

@@ -1,7 +1,7 @@
 """config.yaml and the environment become one frozen `Settings`; nothing else reads the environment.
 
 A flag of the command line beats the environment, the environment beats the file, the file beats the defaults. The
-sections below are the only list of settings: tests hold ``config.yaml``, the README and ``prebrush check`` to it.
+sections below are the only list of settings: tests hold ``config.yaml``, the documents and ``prebrush check`` to it.
 """
 
 import difflib

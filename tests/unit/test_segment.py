@@ -46,6 +46,11 @@ def test_clean_up_only_when_asked() -> None:
     assert cleaned.label_map[80, 80] == 0
 
 
+def test_a_clean_up_that_does_not_fit_is_refused() -> None:
+    with pytest.raises(InvalidParams, match=r"cleanup: smoothing=-1\.0 is out of range: a number from 0 to 50 px"):
+        segment(np.zeros((9, 9), np.uint8), method="threshold", cleanup=Cleanup(smoothing=-1.0))
+
+
 def test_importing_the_package_stays_light() -> None:
     code = "import sys, prebrush; print([m for m in ('numpy', 'cv2', 'numba', 'skimage', 'scipy') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

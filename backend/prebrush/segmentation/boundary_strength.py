@@ -104,11 +104,25 @@ def boundary_strength(lab: Floats, texture: npt.NDArray[np.uint8]) -> Floats:
     The oriented gradients of D. Martin, C. Fowlkes, J. Malik, IEEE TPAMI 26(5), 2004, doi:10.1109/TPAMI.2004.1273918.
     """
     height, width = texture.shape
+    return _mean_gradients([(texture.astype(np.float32), N_TEXTONS), *_channels(lab, height, width)])
+
+
+def color_strength(lab: Floats, height: int, width: int) -> Floats:
+    """Measure the same by colour alone, at any size: float32 (DIRECTIONS, height, width), 0 to 3."""
+    return _mean_gradients(_channels(lab, height, width))
+
+
+def _channels(lab: Floats, height: int, width: int) -> list[tuple[Floats, int]]:
+    """Shrink lightness, a and b, in bins; with how many there are."""
     small = cv2.resize(lab, (width, height), interpolation=cv2.INTER_AREA).reshape(height, width, 3)
-    planes = [(texture.astype(np.float32), N_TEXTONS)]
-    for part, (low, high) in enumerate(CHANNELS):
-        planes.append((np.clip((small[:, :, part] - low) / (high - low), 0, 1) * np.float32(BINS - 1), BINS))
-    strength = np.zeros((DIRECTIONS, height, width), np.float32)
+    return [
+        (np.clip((small[:, :, part] - low) / (high - low), 0, 1) * np.float32(BINS - 1), BINS)
+        for part, (low, high) in enumerate(CHANNELS)
+    ]
+
+
+def _mean_gradients(planes: list[tuple[Floats, int]]) -> Floats:
+    strength = np.zeros((DIRECTIONS, *planes[0][0].shape), np.float32)
     for radius in RADII:
         for values, n_bins in planes:
             strength += half_disc_gradient(values, n_bins, radius, DIRECTIONS)

@@ -1,9 +1,9 @@
-"""From what a person marked to the seeds that methods grow or flood from."""
+"""From what a person marked to pixels: the seeds that methods grow or flood from, and what is in the boxes."""
 
 import cv2
 import numpy as np
 
-from prebrush.datatypes import LabelMap, Prompt
+from prebrush.datatypes import LabelMap, Mask, Prompt
 
 OBJECT = 1
 BACKGROUND = 2
@@ -53,3 +53,11 @@ def draw_markers(prompt: Prompt, height: int, width: int, *, frame: bool = True)
         if 0 <= row < height and 0 <= col < width:
             markers[row, col] = OBJECT if inside else BACKGROUND
     return markers
+
+
+def inside_boxes(prompt: Prompt, height: int, width: int) -> Mask:
+    """Return bool (height, width), True in the boxes."""
+    inside = np.zeros((height, width), np.bool_)
+    for top, left, bottom, right in prompt.boxes:
+        inside[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)] = True
+    return inside

@@ -13,52 +13,17 @@ import numpy.typing as npt
 from prebrush.datatypes import LabelMap, RGBImage
 from prebrush.segmentation.boundary_strength import boundary_strength, textons
 from prebrush.segmentation.color import to_lab
-from prebrush.segmentation.kernels.clustering import cluster
-from prebrush.segmentation.kernels.gaussian import blur_colors
-from prebrush.segmentation.kernels.graph_merging import merge_at_scales
-from prebrush.segmentation.kernels.nearest import nearest_center
-from prebrush.segmentation.kernels.region_graph import Evidence, merge_regions, region_graph, replay
-from prebrush.segmentation.kernels.region_paths import (
-    Floats,
-    Ints,
-    Neighbours,
-    distances,
-    joining_heights,
-    list_neighbours,
-)
-from prebrush.segmentation.methods.region_merging import (
-    PARTITION_SIGMA,
-    SCALES,
-    SMALLEST_SHARE,
-    WEIGHTS,
-    edge_strengths,
-    find_superpixels,
-    tally,
-)
+from prebrush.segmentation.kernels.region_graph import replay
+from prebrush.segmentation.kernels.region_paths import Floats, Ints, Neighbours, distances, list_neighbours
 from prebrush.segmentation.scaling import WORKING_PIXELS, shrink, working_size
+from prebrush.segmentation.superpixel_graph import build_graph, stretch
 
 INNER_PIXELS = 90_000
 """Clicks are answered at about this size, and the outline is then brought to the image's own edges."""
 MOST_ENLARGED = 2.0
 """Small images are enlarged to that size, up to so many times: small things need superpixels, too."""
-MOST_STRETCHED, MOST_SATURATED = 6.0, 2.0
-"""Dim or flat images are stretched to the full range of lightness, at most so many times, and colours with them."""
-TAILS = (0.5, 99.5)
-"""Percentiles of lightness that are stretched to black and white."""
 FINER = 2
 """Boundary strength is measured on so many times as many rows: discs of 4, 6 and 10 pixels tell small parts apart."""
-N_COLORS = 48
-COLOR_STARTS, COLOR_ROUNDS = 1, 4
-"""Of k-means: the colours are blended anyway."""
-SAMPLED_PIXELS = 4000
-COLOR_SPREAD = 10.0
-"""Standard deviation, in CIE Lab, of the colours that count as much the same."""
-FAR, FAR_HIGHEST, FAR_HEIGHT = 60.0, 4.0, 9.0
-"""Longest distances that are told apart: along a way, its strongest edge, its most salient contour."""
-STEP = 0.05
-"""Length of a step within a plain; edges add their strength."""
-LOWEST_HEIGHT = -2.0
-"""Cost of a merge between regions that are alike."""
 N_COARSE = 200
 """Regions among which is measured what hangs together with the frame."""
 SAME_COLOR, SURFACE = 4.0, 12.0
@@ -162,66 +127,24 @@ def prepare(image: RGBImage, pixels: int = INNER_PIXELS, most_enlarged: float = 
     working = working_size(height, width, WORKING_PIXELS)
     kept = shrink(image, *working) if working != (height, width) else np.array(image)
     small = _resize(kept, pixels, most_enlarged)
-    lab = _stretch(to_lab(small.astype(np.float32) * np.float32(1 / 255)))
+    lab = stretch(to_lab(small.astype(np.float32) * np.float32(1 / 255)))
     fine = np.asarray(cv2.resize(lab, None, fx=FINER, fy=FINER, interpolation=cv2.INTER_LINEAR), np.float32)
     texture = textons(fine[:, :, 0])
     strength = boundary_strength(fine, texture)
-    numbers = find_superpixels(lab, strength.max(axis=0))
-    count = int(numbers.max())
-    graph = region_graph(numbers, count)
-    summed = edge_strengths(graph, strength, numbers.shape)
-    textures = tally(numbers, _as_large(texture, numbers.shape), count)
-    palette, blending, typical = _colors(lab, numbers, count)
-    places = (numbers - 1).ravel()
-    areas = np.bincount(places, minlength=count).astype(np.float64)
-    means = np.stack(
-        [np.bincount(places, weights=lab[:, :, part].ravel(), minlength=count) / areas for part in range(3)], axis=1
-    )
-    perimeters = np.bincount(graph.nodes.ravel(), np.repeat(graph.lengths, 2), count).astype(np.float64)
-    tallies = (textures, typical, *_partitions(lab, numbers, count))
-    merges, costs = merge_regions(graph, Evidence(areas, perimeters, tallies, summed), WEIGHTS)
-    frame = np.concatenate((numbers[0], numbers[-1], numbers[:, 0], numbers[:, -1]))
-    framed = np.bincount(frame - 1, minlength=count).astype(np.float64)
-    neighbours = list_neighbours(graph.nodes, count)
-    strengths = summed / graph.lengths
-    heights = np.maximum(joining_heights(graph.nodes, merges, costs, count), LOWEST_HEIGHT) - LOWEST_HEIGHT
-    row, col = np.indices(numbers.shape, np.float32)
+    graph = build_graph(lab, strength, _as_large(texture, lab.shape[:2]))
+    row, col = np.indices(lab.shape[:2], np.float32)
+    means = np.stack([graph.mean(lab[:, :, part]) for part in range(3)], axis=1)
+    coarse = replay(graph.merges, graph.areas.size, N_COARSE)[1:] - 1
     return Prepared(
-        shape=np.array((height, width)), image=kept, small=small, lab=lab, superpixels=numbers - 1, palette=palette,
-        blending=blending, ends=graph.nodes, lengths=graph.lengths, strengths=strengths, heights=heights,
-        **neighbours._asdict(), areas=areas,
-        rows=np.bincount(places, weights=row.ravel(), minlength=count) / areas,
-        cols=np.bincount(places, weights=col.ravel(), minlength=count) / areas,
-        perimeters=perimeters, framed=framed, means=means,
-        colors=np.asarray(typical / areas[:, None], np.float32) @ blending[: typical.shape[1]],
-        textures=np.asarray(textures / areas[:, None], np.float32),
-        ground=_ground(replay(merges, count, N_COARSE)[1:] - 1, graph.nodes, areas, framed, means),
-        from_frame=np.stack(
-            measure_distances(neighbours, strengths, heights, np.flatnonzero(framed), np.ones(count, np.bool_))
-        ),
+        shape=np.array((height, width)), image=kept, small=small, lab=lab, superpixels=graph.numbers - 1,
+        palette=graph.palette, blending=graph.blending, ends=graph.ends, lengths=graph.lengths,
+        strengths=graph.strengths, heights=graph.heights, **graph.neighbours._asdict(), areas=graph.areas,
+        rows=graph.mean(row), cols=graph.mean(col), perimeters=graph.perimeters, framed=graph.framed, means=means,
+        colors=graph.colors, textures=graph.textures,
+        ground=_ground(coarse, graph.ends, graph.areas, graph.framed, means),
+        from_frame=np.stack(graph.distances(np.flatnonzero(graph.framed))),
         sharpness=np.array([_sharpness(lab)]),
     )  # fmt: skip
-
-
-def measure_distances(
-    graph: Neighbours, strengths: Floats, heights: Floats, sources: Ints, allowed: npt.NDArray[np.bool_]
-) -> tuple[Floats, Floats, Floats]:
-    """Measure how far each superpixel is from the sources, in three ways.
-
-    Returns
-    -------
-    along : float64 (n,)
-        Sum of the edges' strengths along the shortest way.
-    highest : float64 (n,)
-        Strongest edge that must be crossed.
-    salience : float64 (n,)
-        Most salient contour that must be crossed.
-    """
-    return (
-        distances(graph, strengths + STEP, sources, allowed, FAR),
-        distances(graph, strengths, sources, allowed, FAR_HIGHEST, highest=True),
-        distances(graph, heights, sources, allowed, FAR_HEIGHT, highest=True),
-    )
 
 
 def _resize(image: RGBImage, pixels: int, most_enlarged: float) -> RGBImage:
@@ -234,40 +157,6 @@ def _resize(image: RGBImage, pixels: int, most_enlarged: float) -> RGBImage:
 
 def _as_large(texture: npt.NDArray[np.uint8], shape: tuple[int, ...]) -> npt.NDArray[np.int32]:
     return np.asarray(cv2.resize(texture, shape[::-1], interpolation=cv2.INTER_NEAREST), np.int32).reshape(shape)
-
-
-def _stretch(lab: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    low, high = np.percentile(lab[:, :, 0], TAILS)
-    gain = min(MOST_STRETCHED, 100 / max(high - low, 1.0))
-    stretched = lab * np.float32(min(gain, MOST_SATURATED))
-    stretched[:, :, 0] = np.clip((lab[:, :, 0] - low) * gain, 0, 100)
-    return stretched
-
-
-def _partitions(lab: npt.NDArray[np.float32], numbers: LabelMap, count: int) -> tuple[npt.NDArray[np.float32], ...]:
-    """Tally where each superpixel lies in partitions as by `felzenszwalb`, as `region_merging` does."""
-    scaled = lab * np.float32(2.55) + np.array((0, 128, 128), np.float32)
-    picture = np.clip(scaled, 0, 255).astype(np.uint8)
-    smallest = max(1, round(numbers.size * SMALLEST_SHARE))
-    smooth = blur_colors(picture, PARTITION_SIGMA)
-    found = merge_at_scales(smooth, [scale / 255 for scale in SCALES], smallest)
-    return tuple(tally(numbers, partition - 1, count) for partition in found)
-
-
-def _colors(
-    lab: npt.NDArray[np.float32], numbers: LabelMap, count: int
-) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Find typical colours, how much each counts as each other, and how many pixels of each are in each superpixel."""
-    points = np.ascontiguousarray(lab.reshape(-1, 3))
-    sample = np.ascontiguousarray(points[:: max(1, len(points) // SAMPLED_PIXELS)])
-    centers, _ = cluster(
-        sample, np.ones(len(sample), np.float32), N_COLORS, 0, restarts=COLOR_STARTS, rounds=COLOR_ROUNDS
-    )
-    palette = nearest_center(points, centers).reshape(numbers.shape)
-    squared = ((centers[:, None] - centers[None]) ** 2).sum(axis=2)
-    blending = np.exp(-squared / np.float32(2 * COLOR_SPREAD**2)).astype(np.float32)
-    blending /= blending.sum(axis=1, keepdims=True)
-    return palette.astype(np.uint8), blending, tally(numbers, palette, count)
 
 
 def _ground(group: npt.NDArray[np.int32], ends: Ints, areas: Floats, framed: Floats, means: Floats) -> Floats:

@@ -13,8 +13,9 @@ import numpy.typing as npt
 from prebrush.datatypes import Mask
 from prebrush.segmentation.kernels.region_paths import Floats, Ints, connected, distances
 from prebrush.segmentation.kernels.sparse_cut import cut_graph
-from prebrush.segmentation.prompt_image import FAR, FAR_HEIGHT, FAR_HIGHEST, Prepared, measure_distances
+from prebrush.segmentation.prompt_image import Prepared
 from prebrush.segmentation.prompt_weights import WEIGHTS, Weights
+from prebrush.segmentation.superpixel_graph import FAR, FAR_HEIGHT, FAR_HIGHEST, measure_distances
 
 NEAR_STEPS, NEAR_SHARE = 1.5, 0.12
 """The colours around a first click are learned within about so long a way, and so much of the image's diagonal."""

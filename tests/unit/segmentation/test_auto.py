@@ -115,3 +115,24 @@ def test_a_scene_of_surroundings_alone_keeps_its_regions() -> None:
     image[:30] = np.random.default_rng(0).integers(0, 255, (30, 80, 3))
     image[30:] = np.linspace(0, 255, 80, dtype=np.uint8)[None, :, None]
     assert len(segment(image)) > 0
+
+
+def test_what_fills_the_picture_is_a_segment_and_no_background() -> None:
+    label_map = segment(data.chelsea()).label_map
+    # the cat's face reaches along three sides of the frame
+    assert (label_map[100:200, 150:300] > 0).all()
+    assert (label_map > 0).mean() > 0.9
+
+
+@pytest.mark.parametrize("photo", ["astronaut", "coffee", "chelsea", "rocket"])
+def test_photographs_are_divided_as_people_would(photo: str) -> None:
+    segments = segment(getattr(data, photo)(), cleanup=Cleanup())
+    assert 2 <= len(segments) <= 30
+    assert (segments.label_map > 0).mean() > 0.5
+
+
+def test_the_choice_can_be_repeated_with_its_knobs() -> None:
+    image = data.rocket()
+    choice = choose(image)
+    knobs = {name: getattr(choice.params, name) for name in ("n_regions", "stretch")}
+    assert np.array_equal(segment(image).label_map, segment(image, method=choice.method, **knobs).label_map)

@@ -1,8 +1,10 @@
 """Clicks, strokes and boxes: what is marked is always in or out, the rest stays, and a click gives a whole object."""
 
 import json
+from collections import OrderedDict
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from scipy.sparse.csgraph import connected_components, dijkstra, maximum_flow
 from prebrush.datatypes import Prompt
 from prebrush.evaluation.clicks import click_ious
 from prebrush.labelstudio.prompts import build_prompt
-from prebrush.segmentation import METHODS
+from prebrush.segmentation import METHODS, prompt_boxes
 from prebrush.segmentation.kernels.region_graph import replay
 from prebrush.segmentation.kernels.region_paths import connected, distances, joining_heights, list_neighbours
 from prebrush.segmentation.kernels.sparse_cut import cut_band, cut_graph
@@ -274,6 +276,41 @@ def test_boxes_are_answered_as_by_grabcut() -> None:
         prompt = Prompt(boxes=((25, 10, 95, 80),), scribble=scribble)
         expected = grabcut.segment(scene()[0], grabcut.params_class(), prompt).label_map
         assert np.array_equal(segment(scene()[0], Params(), prompt), expected)
+
+
+def test_a_box_is_cut_once_for_all_clicks_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prompt_boxes, "_cuts", OrderedDict())
+    image = np.ascontiguousarray(scene()[0][::-1])
+    ready = prepare(image)
+    cuts: list[Prompt] = []
+    cut = prompt_boxes.grabcut.segment
+
+    def counted(image: np.ndarray, params: Any, prompt: Prompt) -> np.ndarray:
+        cuts.append(prompt)
+        return cut(image, params, prompt)
+
+    monkeypatch.setattr(prompt_boxes.grabcut, "segment", counted)
+    box = (25, 10, 95, 80)
+    first = find_object(ready, Prompt(boxes=(box,)))
+    clicked = find_object(ready, Prompt(boxes=(box,), points=((60, 45, False),)))
+    assert np.array_equal(find_object(ready, Prompt(boxes=(box,))), first)
+    assert not clicked[60, 45]
+    assert len(cuts) == 1
+    # another image of the same size, another box and strokes in it are cut themselves
+    find_object(prepare(scene()[0]), Prompt(boxes=(box,)))
+    find_object(ready, Prompt(boxes=((25, 10, 95, 81),)))
+    strokes = np.zeros(image.shape[:2], np.int8)
+    strokes[30:34, 12:20] = -1
+    find_object(ready, Prompt(boxes=(box,), scribble=strokes))
+    assert len(cuts) == 4
+
+
+def test_only_the_last_cuts_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prompt_boxes, "_cuts", OrderedDict())
+    image = np.ascontiguousarray(scene()[0][::3, ::3])
+    for place in range(prompt_boxes.REMEMBERED + 5):
+        prompt_boxes.cut_boxes(image, Prompt(boxes=((0, 0, 2 + place % 30, 2 + place),)))
+    assert len(prompt_boxes._cuts) == prompt_boxes.REMEMBERED
 
 
 @pytest.mark.parametrize("box", [(-30, -30, -2, -2), (500, 500, 600, 600), (-20, -20, 4, 4), (118, 3, 119, 4)])

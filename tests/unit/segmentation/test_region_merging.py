@@ -186,6 +186,23 @@ def test_large_images_are_divided_alike(photo: np.ndarray) -> None:
     assert covering(segment(photo, method="region_merging", n_regions=12).label_map, found[::2, ::2]) > 0.6
 
 
+def test_stretch_stops_before_the_longest_step() -> None:
+    photo = data.astronaut()[::2, ::2]
+    costs = np.maximum.accumulate(build_hierarchy(photo).costs)
+    fewest, most = (len(segment(photo, method="region_merging", n_regions=count)) for count in (4, 16))
+    # with so many regions left, what the next merge costs more than the one before
+    steps = {left: costs[1 - left] - costs[-left] for left in range(fewest, most + 1)}
+    found = len(segment(photo, method="region_merging", n_regions=8, stretch=2))
+    assert found == max(steps, key=lambda left: steps[left])
+
+
+def test_stretch_never_asks_for_one_region() -> None:
+    image = np.random.default_rng(0).integers(100, 110, (60, 80, 3), dtype=np.uint8)
+    assert len(segment(image, method="region_merging", n_regions=1)) == 1
+    assert len(segment(image, method="region_merging", n_regions=1, stretch=2)) == 2
+    assert len(segment(np.zeros((5, 5, 3), np.uint8), method="region_merging", stretch=2)) == 1
+
+
 def test_scenes_over_n_regions(shared_data: Path) -> None:
     table = []
     for item in json.loads((shared_data / "manifest.json").read_text())["items"]:

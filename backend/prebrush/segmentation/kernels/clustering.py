@@ -13,7 +13,8 @@ _BINS = 1 << (3 * BITS)
 
 
 @inlined
-def _bin_of(color: npt.NDArray[np.uint8]) -> np.int64:
+def bin_of(color: npt.NDArray[np.uint8]) -> np.int64:
+    """Return the number of a colour's bin."""
     red, green, blue = np.int64(color[0]), np.int64(color[1]), np.int64(color[2])
     return ((red >> _SHIFT) << (2 * BITS)) | ((green >> _SHIFT) << BITS) | (blue >> _SHIFT)
 
@@ -26,7 +27,7 @@ def _color_bins(
     sums = np.zeros((_BINS, 4), np.int64)
     for row in range(height):
         for col in range(width):
-            place = _bin_of(image[row, col])
+            place = bin_of(image[row, col])
             sums[place, 0] += 1
             for part in range(3):
                 sums[place, part + 1] += image[row, col, part]
@@ -76,7 +77,7 @@ def _look_up(
     label_map = np.empty((height, width), np.int32)
     for row in range(height):
         for col in range(width):
-            place = _bin_of(image[row, col])
+            place = bin_of(image[row, col])
             label_map[row, col] = numbers[places[place]]
     return label_map
 
@@ -275,10 +276,41 @@ def assign_pixels(
     return owner
 
 
+@compiled
+def _color_sums(owner: npt.NDArray[np.int32], image: npt.NDArray[np.uint8], count: int) -> npt.NDArray[np.int64]:
+    sums = np.zeros((count, 4), np.int64)
+    for row in range(owner.shape[0]):
+        for col in range(owner.shape[1]):
+            number = owner[row, col]
+            sums[number, 3] += 1
+            for part in range(3):
+                sums[number, part] += image[row, col, part]
+    return sums
+
+
+def color_sums(owner: npt.NDArray[np.int32], image: RGBImage, count: int) -> npt.NDArray[np.int64]:
+    """Sum the colours of each cluster.
+
+    Parameters
+    ----------
+    owner : int32 (H, W)
+        0..count - 1.
+    image : uint8 (H, W, 3)
+    count : int
+
+    Returns
+    -------
+    int64 (count, 4)
+        Red, green, blue, and the number of pixels.
+    """
+    sums: npt.NDArray[np.int64] = _color_sums(as_input(owner), as_input(image), count)
+    return sums
+
+
 def warm() -> None:
     """Compile on a tiny input."""
     image = np.arange(18, dtype=np.uint8).reshape(2, 3, 3) * 10
     colors, weights, places = color_bins(image)
     _, owner = cluster(colors, weights, 2, 0)
-    look_up(image, places, owner)
+    color_sums(look_up(image, places, owner), image, 2)
     assign_pixels(image.astype(np.float32), np.zeros((1, 5), np.float32), 1.0)

@@ -4,16 +4,17 @@ import dataclasses
 import math
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from prebrush.datatypes import LabelMap, Mask, Prompt, RGBImage
 from prebrush.segmentation.color import to_lab
 from prebrush.segmentation.color_models import ColorHistogram
+from prebrush.segmentation.cut_scene import Scene, draw_boxes, draw_guess, draw_marks
 from prebrush.segmentation.graph_cut import likeness, links_of, outline_contrast
 from prebrush.segmentation.kernels.boundaries import upscale
 from prebrush.segmentation.kernels.max_flow import GridCut
+from prebrush.segmentation.markers import inside_boxes
 from prebrush.segmentation.method import Method, param
 from prebrush.segmentation.methods.threshold import clearest_cut
 from prebrush.segmentation.scaling import shrink, shrink_prompt, working_size
@@ -28,14 +29,14 @@ LEAST_LINK = 0.05
 """What an outline along a sharp edge costs, as a share of what it costs within one colour."""
 STRONGEST = 6.0
 """Most that a colour may say for or against the object, in natural logarithms: a colour is never proof."""
-MARK_RADIUS = 3
-"""A click stands for a small disc: one pixel is too little to learn a colour from."""
 REJECTED = 1.2
 """How much denser a colour must be in the negative marks than in the object for it to be left out at first."""
 THIN = 2
 """Boxes that are at most so many pixels wide or high have no room for background: where nothing is found, all of it."""
-REACH = 0.25
-"""Where only clicks or strokes are given, the object is expected this near to them, in diagonals of the image."""
+WIDTHS = (0.15, 0.5)
+"""Of the colour models, see `ColorHistogram`."""
+AGREEMENT, DECIDED = 0.5, 2.0
+"""How much it counts that a mask of a box agrees with what is expected of places, and the most that each may say."""
 
 Floats = npt.NDArray[np.float32]
 
@@ -53,63 +54,34 @@ class Params:
 
 @dataclass(frozen=True, slots=True)
 class _Guess:
-    """One way to start and to weigh what is known; the cut only ever finds the best mask near its start.
+    """One way to weigh what is known of places; the cut only ever finds the best mask near its start.
 
     Attributes
     ----------
-    widths : tuple of float
-        Of the colour models, see `ColorHistogram`.
     place : float
         What is expected of a place counts so many times.
     bias : float
         For the object, everywhere.
-    near : float
-        How far around the boxes the background is learned, as a share of their sides.
+    shape : float
+        The place in the box counts so many times more.
     """
 
-    widths: tuple[float, ...] = (0.15, 0.5)
     place: float = 1.5
     bias: float = 0.0
-    near: float = SURROUNDINGS
+    shape: float = 0.0
 
 
-GUESSES = (_Guess(), _Guess(bias=-1.0), _Guess(place=0.5), _Guess(widths=(0.5,), near=SURROUNDINGS / 2))
-"""What may be right of a box: colours alike or not, an object that fills the box or not, a background that goes on."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Scene:
-    """What is known of each pixel at the size at which the cut is solved.
-
-    Attributes
-    ----------
-    lab : float32 (h, w, 3)
-    expected : float32 (h, w)
-        Log-odds for the object by the pixel's place alone.
-    distance : float32 (h, w)
-        From the nearest box's centre, 1 on its sides; infinite where there is none.
-    outside : bool (h, w)
-        Where the background's colours are learned first.
-    barred : bool (h, w)
-        Certainly background.
-    marks : int8 (h, w)
-        1 marked as object, -1 marked as background, else 0; counts over `barred`.
-    """
-
-    lab: Floats
-    expected: Floats
-    distance: Floats
-    outside: Mask
-    barred: Mask
-    marks: npt.NDArray[np.int8]
+GUESSES = (_Guess(), _Guess(bias=1.0), _Guess(bias=-1.0), _Guess(place=1.0, shape=1.0))
+"""What may be right of a box: an object that fills it or not, contours that say where it ends or not."""
 
 
 def segment(image: RGBImage, params: Params, prompt: Prompt) -> LabelMap:
     """Cut one object out of its background.
 
     Colour models of both sides and the exact minimum cut between them are improved in turn, at a small size and near
-    the boxes only. A box is tried in several ways, with fine and coarse models, and the mask is taken whose outline
-    runs along edges, that comes near the sides of the box and hardly runs over its rim.
+    the boxes only. In a box, the contours between a superpixel and what is outside tell how likely it belongs to the
+    object. That is weighed in several ways, and the mask is taken whose outline runs along edges, that comes near the
+    sides of the box, hardly runs over its rim, and holds what is likely.
 
     Parameters
     ----------
@@ -128,7 +100,8 @@ def segment(image: RGBImage, params: Params, prompt: Prompt) -> LabelMap:
 
     Notes
     -----
-    Cost: about 0.1 s, whatever the size. Fails where object and background share their colours.
+    Cost: about 0.1 s, whatever the size. Fails where object and background share their colours, and where the object
+    goes on beyond its box.
 
     Source: C. Rother, V. Kolmogorov, A. Blake, ACM Transactions on Graphics 23(3), 2004, doi:10.1145/1015706.1015720;
     that a mask should come near the box's sides: V. Lempitsky et al., ICCV 2009, doi:10.1109/ICCV.2009.5459262.
@@ -142,7 +115,7 @@ def segment(image: RGBImage, params: Params, prompt: Prompt) -> LabelMap:
         inner = _move(loose, top, left, bottom, right)
         size = working_size(bottom - top, right - left, SOLVE_PIXELS)
         small = shrink(window, *size) if size != window.shape[:2] else np.ascontiguousarray(window)
-        scene = _draw_scene(small, params, shrink_prompt(inner, (bottom - top, right - left), size), bool(prompt))
+        scene = _draw(small, params, shrink_prompt(inner, (bottom - top, right - left), size), marked=bool(prompt))
         found = _solve(scene, params, with_box=bool(prompt.boxes)).astype(np.int32)
         label_map[top:bottom, left:right] = found if small.shape == window.shape else upscale(found, small, window)
     _keep_inside(label_map, prompt)
@@ -196,7 +169,7 @@ def _keep_inside(label_map: LabelMap, prompt: Prompt) -> None:
     """Hold to boxes and marks at full size, where the working size may have rounded them."""
     height, width = label_map.shape
     if prompt.boxes:
-        label_map[~_inside_of(prompt, height, width)] = 0
+        label_map[~inside_boxes(prompt, height, width)] = 0
     for top, left, bottom, right in prompt.boxes:
         part = label_map[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)]
         if min(part.shape) <= THIN and not part.any():
@@ -209,78 +182,22 @@ def _keep_inside(label_map: LabelMap, prompt: Prompt) -> None:
             label_map[row, col] = int(positive)
 
 
-def _draw_scene(image: RGBImage, params: Params, prompt: Prompt, is_marked: bool) -> _Scene:
+def _draw(image: RGBImage, params: Params, prompt: Prompt, *, marked: bool) -> Scene:
     """Gather what prompt or threshold say of each pixel."""
-    height, width = image.shape[:2]
     lab = to_lab(image.astype(np.float32) / np.float32(255))
-    marks = _draw_marks(prompt, height, width)
-    nowhere: Floats = np.full((height, width), np.inf, np.float32)
     if prompt.boxes:
-        distance = nowhere
-        for box in prompt.boxes:
-            distance = np.minimum(distance, _box_distance(box, height, width))
-        outside = ~_inside_of(prompt, height, width)
-        return _Scene(lab, _expect(distance), distance, outside, outside, marks)
-    if is_marked:
-        expected = _expect(_mark_distance(prompt, height, width))
-        return _Scene(lab, expected, nowhere, expected < -2, np.zeros((height, width), np.bool_), marks)
-    objects = clearest_cut(image, "otsu", 0.0, 1.0)[1].objects
+        return draw_boxes(lab, prompt, SOLVE_PIXELS)
+    if marked:
+        return draw_marks(lab, prompt)
+    height, width = image.shape[:2]
     barred = np.zeros((height, width), np.bool_)
     frame = max(1, round(params.margin * min(height, width)))
     for side in (barred[:frame], barred[-frame:], barred[:, :frame], barred[:, -frame:]):
         side[:] = True
-    expected = np.where(objects, np.float32(1), np.float32(-1))
-    return _Scene(lab, expected, nowhere, barred | ~objects, barred, marks)
+    return draw_guess(lab, clearest_cut(image, "otsu", 0.0, 1.0)[1].objects, barred)
 
 
-def _inside_of(prompt: Prompt, height: int, width: int) -> Mask:
-    """Return bool (height, width), True in the boxes."""
-    inside = np.zeros((height, width), np.bool_)
-    for top, left, bottom, right in prompt.boxes:
-        inside[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)] = True
-    return inside
-
-
-def _draw_marks(prompt: Prompt, height: int, width: int) -> npt.NDArray[np.int8]:
-    """Draw strokes, then the discs of clicks over them, then the clicks themselves: int8 (height, width)."""
-    marks = np.zeros((height, width), np.int8) if prompt.scribble is None else prompt.scribble.copy()
-    for row, col, positive in prompt.points:
-        drawn = cv2.circle(np.zeros((height, width), np.uint8), (col, row), MARK_RADIUS, 1, -1)
-        marks[drawn > 0] = 1 if positive else -1
-    for row, col, positive in prompt.points:
-        if 0 <= row < height and 0 <= col < width:
-            marks[row, col] = 1 if positive else -1
-    return marks
-
-
-def _box_distance(box: tuple[int, int, int, int], height: int, width: int) -> Floats:
-    """Measure from a box's middle in half sides, along rounded rectangles: objects have few sharp corners."""
-    top, left, bottom, right = box
-    down = np.abs((np.arange(height, dtype=np.float32) + 0.5 - top) / (bottom - top) * 2 - 1)
-    across = np.abs((np.arange(width, dtype=np.float32) + 0.5 - left) / (right - left) * 2 - 1)
-    return np.asarray((down[:, None] ** 2.5 + across[None] ** 2.5) ** 0.4, np.float32)
-
-
-def _mark_distance(prompt: Prompt, height: int, width: int) -> Floats:
-    """Measure from the nearest positive mark, 1 at `REACH`; everywhere a little more than that if there is none."""
-    away = np.ones((height, width), np.uint8)
-    if prompt.scribble is not None:
-        away[prompt.scribble > 0] = 0
-    for row, col, positive in prompt.points:
-        if positive and 0 <= row < height and 0 <= col < width:
-            away[row, col] = 0
-    if away.all():
-        return np.ones((height, width), np.float32)
-    distance = cv2.distanceTransform(away, cv2.DIST_L2, cv2.DIST_MASK_5)
-    return np.asarray(distance / np.float32(REACH * math.hypot(height, width)), np.float32)
-
-
-def _expect(distance: Floats) -> Floats:
-    """Turn distances into log-odds for the object: loose boxes are mostly object up to about three quarters."""
-    return np.asarray(np.clip(10 * (0.73 - distance), -5, 1), np.float32)
-
-
-def _solve(scene: _Scene, params: Params, *, with_box: bool) -> Mask:
+def _solve(scene: Scene, params: Params, *, with_box: bool) -> Mask:
     """Cut from each guess and take the mask that looks best."""
     if np.ptp(scene.lab.reshape(-1, 3), axis=0).max() == 0:
         return scene.marks > 0
@@ -292,35 +209,33 @@ def _solve(scene: _Scene, params: Params, *, with_box: bool) -> Mask:
     return max(masks, key=lambda mask: _looks(mask, scene, alike)) if len(masks) > 1 else masks[0]
 
 
-def _cut_from(guess: _Guess, scene: _Scene, colors: ColorHistogram, cut: GridCut, iterations: int) -> Mask:
+def _cut_from(guess: _Guess, scene: Scene, colors: ColorHistogram, cut: GridCut, iterations: int) -> Mask:
     """Learn the colours and cut, in turn."""
-    chance = (1 / (1 + np.exp(-scene.expected))).astype(np.float32)
+    expected = scene.expected + np.float32(guess.shape) * scene.shape
+    chance = (1 / (1 + np.exp(-expected))).astype(np.float32)
     chance[scene.barred] = 0
-    outside = scene.outside & (scene.distance < 1 + 2 * guess.near) if guess.near < SURROUNDINGS else scene.outside
-    if not outside.any():
-        outside = chance < 0.3
-    learned = ~scene.outside | outside
-    share = _first_share(guess, scene, colors, chance, outside)
+    outside = scene.outside if scene.outside.any() else chance < 0.3
+    share = _first_share(scene, colors, chance, outside)
     ground = _with_marks(outside.astype(np.float32), scene.marks < 0, scene.marks > 0)
-    place = np.float32(guess.place) * scene.expected + np.float32(guess.bias)
+    place = np.float32(guess.place) * expected + np.float32(guess.bias)
     place[scene.barred | (scene.marks < 0)] = -np.inf
     place[scene.marks > 0] = np.inf
     mask = np.zeros(chance.shape, np.bool_)
     for _ in range(iterations):
-        ratio = np.log(colors.density(share, guess.widths) / colors.density(ground, guess.widths))
+        ratio = np.log(colors.density(share, WIDTHS) / colors.density(ground, WIDTHS))
         found = cut.solve(np.clip(ratio, -STRONGEST, STRONGEST)[colors.cells] + place)
         if not found.any() or np.array_equal(found, mask):
             return found
         mask = found
-        share, ground = mask.astype(np.float32), (~mask & learned).astype(np.float32)
+        share, ground = mask.astype(np.float32), (~mask).astype(np.float32)
     return mask
 
 
-def _first_share(guess: _Guess, scene: _Scene, colors: ColorHistogram, chance: Floats, outside: Mask) -> Floats:
+def _first_share(scene: Scene, colors: ColorHistogram, chance: Floats, outside: Mask) -> Floats:
     """Start from what is unlike the colours outside: float32 (h, w), how much of each pixel may be object."""
     share = chance
     if outside.any():
-        rarity = -np.log(colors.density(outside, guess.widths))[colors.cells]
+        rarity = -np.log(colors.density(outside, WIDTHS))[colors.cells]
         common, rare = np.quantile(rarity[outside], (0.8, 0.95))
         share = chance * np.clip((rarity - common) / max(float(rare - common), 1e-3), 0.03, 1).astype(np.float32)
     enough = 0.05 * np.count_nonzero(~scene.barred)
@@ -329,8 +244,8 @@ def _first_share(guess: _Guess, scene: _Scene, colors: ColorHistogram, chance: F
     positive, negative = scene.marks > 0, scene.marks < 0
     if negative.any():
         # what is coloured as a negative mark rather than as the object
-        wanted = colors.density(positive if positive.any() else share, guess.widths)
-        kept = (colors.density(negative, guess.widths) < REJECTED * wanted)[colors.cells]
+        wanted = colors.density(positive if positive.any() else share, WIDTHS)
+        kept = (colors.density(negative, WIDTHS) < REJECTED * wanted)[colors.cells]
         share = share * kept if (share * kept).sum() >= enough else share
     return _with_marks(share, positive, negative)
 
@@ -343,8 +258,8 @@ def _with_marks(weights: Floats, marked: Mask, other: Mask) -> Floats:
     return weights
 
 
-def _looks(mask: Mask, scene: _Scene, alike: Floats) -> float:
-    """Score a mask of a box, higher is better: contrast along the outline, nearness to the sides, an empty rim."""
+def _looks(mask: Mask, scene: Scene, alike: Floats) -> float:
+    """Score a mask of a box: contrast along the outline, nearness to the sides, an empty rim, and what was expected."""
     rows, cols = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if not rows.size:
         return -1.0
@@ -356,9 +271,16 @@ def _looks(mask: Mask, scene: _Scene, alike: Floats) -> float:
         gaps += [(found[0] - box[0]) / length, (box[-1] - found[-1]) / length]
     rim = inside & (scene.distance > 0.9)
     covered = np.count_nonzero(mask & rim) / max(1, np.count_nonzero(rim))
-    return outline_contrast(mask, alike) - 2 * float(max(gaps)) - covered
+    expected = np.clip(scene.expected[inside], -DECIDED, DECIDED)
+    agreement = AGREEMENT * float(np.where(mask[inside], expected, -expected).mean())
+    return outline_contrast(mask, alike) - 2 * float(max(gaps)) - covered + agreement
 
 
 METHOD = Method(
-    segment, Params, version=3, prompts=("points", "boxes", "scribble"), class_name="foreground", uses=("threshold",)
+    segment,
+    Params,
+    version=4,
+    prompts=("points", "boxes", "scribble"),
+    class_name="foreground",
+    uses=("threshold", "region_merging"),
 )

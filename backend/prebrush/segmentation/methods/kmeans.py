@@ -8,13 +8,19 @@ import numpy.typing as npt
 from prebrush.datatypes import LabelMap, Prompt, RGBImage
 from prebrush.segmentation.color import COLOR_SPACES
 from prebrush.segmentation.filters import blur
-from prebrush.segmentation.kernels.clustering import assign_pixels, cluster, color_bins, look_up
-from prebrush.segmentation.kernels.components import areas_of, replace_numbers
+from prebrush.segmentation.kernels.clustering import assign_pixels, cluster, color_bins, color_sums
+from prebrush.segmentation.kernels.components import replace_numbers
+from prebrush.segmentation.kernels.settling import settle
 from prebrush.segmentation.method import Method, param
 from prebrush.segmentation.number_of_clusters import count_clusters
 
 SAMPLED_PIXELS = 20_000
 """With a spatial weight the centres are found on a grid of about this many pixels."""
+
+SETTLED_SHARE, LEAST_SETTLED = 3.0, 0.005
+"""By how much the sum of squares may grow so that clusters hang together: the first over the fourth power of the
+number of clusters, at least the second. Two or three clusters are large regions, where neighbours tell more than the
+last bit of colour; of more, each is a colour, to be kept as exact as it is found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +47,11 @@ def segment(image: RGBImage, params: Params, prompt: Prompt) -> LabelMap:
     own mean colour), so that the cost hardly depends on the image. With one, they are found on a grid of pixels. Either
     way the best of eight k-means++ starts is taken to the end.
 
+    Then pixels between two clusters, specks and bridges of mixed colours, join the one that more of their neighbours
+    are in, the cheapest first, while the sum of squared distances grows by at most half a percent; by up to 1.2 % of
+    four clusters, 4 % of three and 19 % of two. Small things of a clear colour stay. With a spatial weight this is left
+    out: position does it.
+
     With ``n_clusters`` 0 the number is chosen by the colours alone, from 2 to 16: it is the one after which a further
     cluster gains little compared to the one before. 1 makes the whole image one cluster.
 
@@ -60,7 +71,7 @@ def segment(image: RGBImage, params: Params, prompt: Prompt) -> LabelMap:
 
     Notes
     -----
-    Cost: linear in pixels, about 20 ms for the first megapixel and 5 ms for each one more; choosing the number adds
+    Cost: linear in pixels, about 25 ms for the first megapixel and 15 ms for each one more; choosing the number adds
     5 to 30 ms, a blur 5 ms a megapixel. Fails where a thing shares its colours with what is around it.
 
     Sources: S. Lloyd, IEEE Trans. Information Theory 28(2), 1982, doi:10.1109/TIT.1982.1056489; D. Arthur,
@@ -82,11 +93,10 @@ def segment(image: RGBImage, params: Params, prompt: Prompt) -> LabelMap:
     count = params.n_clusters or count_clusters(colors, weights, points, params.seed)
     if params.spatial_weight:
         return _by_brightness(_cluster_with_position(smooth, params, count), smooth)
-    _, owner = cluster(points, weights, count, params.seed)
-    brightness = np.bincount(owner, weights=weights * _luma(colors)) / np.maximum(
-        np.bincount(owner, weights=weights), 1
-    )
-    return look_up(smooth, places, _ranks(brightness, np.bincount(owner) > 0)[owner])
+    centers, _ = cluster(points, weights, count, params.seed)
+    costs = ((points[:, None] - centers[None]) ** 2).sum(axis=2)
+    share = max(LEAST_SETTLED, SETTLED_SHARE / max(1, len(centers)) ** 4)
+    return _by_brightness(settle(smooth, places, weights, costs, share), smooth)
 
 
 def _cluster_with_position(image: RGBImage, params: Params, n_clusters: int) -> npt.NDArray[np.int32]:
@@ -107,16 +117,11 @@ def _cluster_with_position(image: RGBImage, params: Params, n_clusters: int) -> 
 
 def _by_brightness(owner: npt.NDArray[np.int32], image: RGBImage) -> LabelMap:
     """Number the clusters from 1, darkest first, leaving out empty ones."""
-    count = int(owner.max())
-    areas = areas_of(owner, count)
-    luma = np.bincount(owner.ravel(), weights=_luma(image).ravel()) / np.maximum(areas, 1)
+    sums = color_sums(owner, image, int(owner.max()) + 1)
+    areas = sums[:, 3]
+    # brightness as the eye sees it
+    luma = sums[:, :3] @ np.array((0.299, 0.587, 0.114)) / np.maximum(areas, 1)
     return replace_numbers(owner, _ranks(luma, areas > 0))
-
-
-def _luma(colors: npt.NDArray[np.float32] | RGBImage) -> npt.NDArray[np.float32]:
-    """Brightness as the eye sees it: (..., 3) to (...)."""
-    weights = np.array((0.299, 0.587, 0.114), np.float32)
-    return np.asarray(colors @ weights, np.float32)
 
 
 def _ranks(brightness: npt.NDArray[np.float64], occupied: npt.NDArray[np.bool_]) -> npt.NDArray[np.int32]:
@@ -127,4 +132,4 @@ def _ranks(brightness: npt.NDArray[np.float64], occupied: npt.NDArray[np.bool_])
     return ranks
 
 
-METHOD = Method(segment, Params, version=2, class_name="cluster-{}")
+METHOD = Method(segment, Params, version=3, class_name="cluster-{}")

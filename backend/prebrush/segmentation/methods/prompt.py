@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 
 from prebrush.datatypes import LabelMap, Mask, Prompt, RGBImage
+from prebrush.segmentation.markers import inside_boxes
 from prebrush.segmentation.method import Method, Preparation
 from prebrush.segmentation.methods import grabcut
+from prebrush.segmentation.prompt_boxes import cut_boxes
 from prebrush.segmentation.prompt_closeup import look_closer
 from prebrush.segmentation.prompt_image import Prepared, prepare
 from prebrush.segmentation.prompt_outline import enlarge_mask
@@ -102,8 +104,8 @@ def find_object(prepared: Prepared, prompt: Prompt, weights: Weights = WEIGHTS) 
     if drawn is None:
         return np.zeros((height, width), np.bool_)
     mask = enlarge_mask(prepared, drawn)
-    inside = _inside_of(prompt, height, width)
-    if all(inside[row, col] for row, col, positive in points if positive):
+    inside = inside_boxes(prompt, height, width)
+    if prompt.boxes and all(inside[row, col] for row, col, positive in points if positive):
         mask = mask & inside
     if prompt.scribble is not None:
         mask = np.where(prompt.scribble != 0, prompt.scribble > 0, mask)
@@ -118,8 +120,8 @@ def _find(prepared: Prepared, prompt: Prompt, points: list[Point], weights: Weig
     kept = (prepared.image.shape[0], prepared.image.shape[1])
     if prompt.boxes:
         # strokes outside the boxes would only make the part larger that is cut
-        against = None if prompt.scribble is None else np.minimum(prompt.scribble, 0) * _inside_of(prompt, *full)
-        boxed = cut_boxes(prepared, shrink_prompt(Prompt(boxes=prompt.boxes, scribble=against), full, kept))
+        against = None if prompt.scribble is None else np.minimum(prompt.scribble, 0) * inside_boxes(prompt, *full)
+        boxed = cut_boxes(prepared.image, shrink_prompt(Prompt(boxes=prompt.boxes, scribble=against), full, kept))
         strokes = list(mark_strokes(prepared, prompt.scribble))
         clicks = mark_clicks(prepared, points)
         if not boxed.any():
@@ -141,24 +143,6 @@ def _find(prepared: Prepared, prompt: Prompt, points: list[Point], weights: Weig
         return found
     start = None if found is None else start_from(prepared, found, weights)
     return follow(prepared, start, mark_clicks(prepared, ordered[len(ordered) - len(left) :]), weights)
-
-
-def cut_boxes(prepared: Prepared, prompt: Prompt) -> Mask:
-    """Cut out what is in the boxes with `grabcut`, bool (H', W'); all but the strokes where it finds nothing."""
-    height, width = prepared.image.shape[:2]
-    drawn = np.asarray(grabcut.segment(prepared.image, grabcut.Params(), prompt) > 0)
-    if drawn.any():
-        return drawn
-    inside = _inside_of(prompt, height, width)
-    return inside if prompt.scribble is None else inside & (prompt.scribble >= 0)
-
-
-def _inside_of(prompt: Prompt, height: int, width: int) -> Mask:
-    """Return bool (height, width), True in the boxes; everywhere where there are none."""
-    inside = np.full((height, width), not prompt.boxes)
-    for top, left, bottom, right in prompt.boxes:
-        inside[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)] = True
-    return inside
 
 
 METHOD = Method(

@@ -70,6 +70,13 @@ class Params:
     adaptive: bool = param(
         True, help="Fewer regions in a plain image, more in a busy one; off gives exactly n_regions, if it has so many."
     )
+    stretch: float = param(
+        1.0,
+        low=1,
+        high=10,
+        help="With adaptive, stop before the merge that is dearer than the last by most, at up to so many times fewer "
+        "or more regions; 1 does not look for it.",
+    )
 
 
 class Hierarchy(NamedTuple):
@@ -103,7 +110,8 @@ def segment(image: RGBImage, params: Params, prompt: Prompt) -> LabelMap:
     strength of their common boundary, with how differently they share out colours and textures, with how far four
     partitions as by `felzenszwalb` keep them apart, and with their size; it falls with the share of boundary in common.
     With ``adaptive``, merging stops where it becomes dear, so that the number of regions follows the image: it is
-    ``n_regions`` on average over photos (their geometric mean), a third to three times as many in a single one.
+    ``n_regions`` on average over photos (their geometric mean), a third to three times as many in a single one. With
+    ``stretch`` it is moved to the longest step of the cost nearby: a number at which the regions are most distinct.
 
     Parameters
     ----------
@@ -142,11 +150,7 @@ def segment(image: RGBImage, params: Params, prompt: Prompt) -> LabelMap:
     inner = working_size(*full, INNER_PIXELS)
     small = image if inner == full else shrink(image, *inner)
     hierarchy = build_hierarchy(small)
-    if params.threshold > 0:
-        left = 1 + int((np.maximum.accumulate(hierarchy.costs) > params.threshold).sum())
-    else:
-        left = _where_to_stop(hierarchy.costs, params.n_regions) if params.adaptive else params.n_regions
-    regions, origin = connected_components(hierarchy.cut(left))
+    regions, origin = connected_components(hierarchy.cut(_wanted_number(hierarchy.costs, params)))
     return regions if inner == full else _enlarge(regions, origin.size - 1, small, image)
 
 
@@ -244,7 +248,32 @@ def edge_strengths(
     return np.asarray(mean * graph.lengths, np.float64)
 
 
-def _where_to_stop(costs: npt.NDArray[np.float64], n_regions: int) -> int:
+def _wanted_number(costs: npt.NDArray[np.float64], params: Params) -> int:
+    """Return how many regions the knobs ask for."""
+    if params.threshold > 0:
+        return 1 + int((np.maximum.accumulate(costs) > params.threshold).sum())
+    if not params.adaptive:
+        return params.n_regions
+    if params.stretch > 1:
+        return _longest_step(costs, params.n_regions, params.stretch)
+    return _where_to_stop(costs, params.n_regions)
+
+
+def _longest_step(costs: npt.NDArray[np.float64], n_regions: int, stretch: float) -> int:
+    """Return the number, near the wanted one, whose next merge is dearer than the merge before by most.
+
+    In a tie it is the smallest. One region is none of the numbers: it has no boundary to be distinct by.
+    """
+    fewest = max(2, _where_to_stop(costs, n_regions / stretch))
+    most = min(costs.size, _where_to_stop(costs, n_regions * stretch))
+    if fewest >= most:
+        return fewest
+    dearest = np.concatenate(([0.0], np.maximum.accumulate(costs)))
+    left = np.arange(fewest, most + 1)
+    return int(left[np.argmax(dearest[1 - left] - dearest[-left])])
+
+
+def _where_to_stop(costs: npt.NDArray[np.float64], n_regions: float) -> int:
     """Return how many regions are left when merging becomes too dear."""
     dearest = np.maximum.accumulate(costs)
     before = np.arange(costs.size + 1, 1, -1)

@@ -1,7 +1,7 @@
 """What `prebrush check` tests: settings, storage, Label Studio; for each failure the one thing to change."""
 
-from typing import TypedDict
-
+from prebrush.checkup.connections import check_connections
+from prebrush.checkup.findings import KEY_ADVICE, LOCAL_ADVICE, NOT_ALLOWED_ADVICE, Finding
 from prebrush.errors import PrebrushError, StudioError
 from prebrush.pictures import Account, build_studio, build_studio_client
 from prebrush.planning import check_choices
@@ -11,28 +11,10 @@ from prebrush.segmentation.registry import UNUSABLE
 from prebrush.settings import Settings, server_url
 from prebrush.storage import open_storage
 
-LOCAL_ADVICE = (
-    "Label Studio 1.23 refuses backends at local addresses: start it with ML_BLOCK_LOCAL_IP=false and "
-    "SSRF_PROTECTION_ENABLED=false, then connect {url}"
-)
-KEY_ADVICE = (
-    "In Label Studio: your picture (top right) > Account & Settings > Personal Access Token > Create New Token; "
-    "set it as LABEL_STUDIO_API_KEY"
-)
-
-
-class Finding(TypedDict):
-    """One thing that was tested."""
-
-    what: str
-    ok: bool
-    found: str
-    advice: str
-
 
 def run_checks(settings: Settings) -> list[Finding]:
     """Test everything. Of what is kept nothing changes; the storage is tested by writing and reading."""
-    return [_check_methods(settings), *_check_storage(settings), _check_studio(settings), _check_way_back(settings)]
+    return [_check_methods(settings), *_check_storage(settings), *_check_studio(settings)]
 
 
 def _check_methods(settings: Settings) -> Finding:
@@ -66,28 +48,32 @@ def _check_storage(settings: Settings) -> list[Finding]:
     return [Finding(what="storage", ok=True, found=f"{where} reads and writes", advice=" ".join(advice))]
 
 
-def _check_studio(settings: Settings) -> Finding:
+def _check_studio(settings: Settings) -> list[Finding]:
     url, key = settings.label_studio.url, settings.label_studio.api_key
     if not url:
-        return Finding(
-            what="Label Studio",
-            ok=True,
-            found="no LABEL_STUDIO_URL: images are fetched from the address that Label Studio tells in /setup",
-            advice="Set LABEL_STUDIO_URL where that address is of no use here, as across containers. " + KEY_ADVICE,
-        )
+        return [
+            Finding(
+                what="Label Studio",
+                ok=True,
+                found="no LABEL_STUDIO_URL: images are fetched from the address that Label Studio tells in /setup",
+                advice="Set LABEL_STUDIO_URL and a token, and this tests all connected projects. " + KEY_ADVICE,
+            ),
+            _tell_way_back(settings),
+        ]
     try:
         who = build_studio_client(settings).whoami(build_studio(settings, Account(ProjectState())))
     except StudioError as error:
-        return Finding(what="Label Studio", ok=False, found=str(error), advice="" if key else KEY_ADVICE)
-    return Finding(
-        what="Label Studio",
-        ok=True,
-        found=f"{url} knows us as {who.user}" + (f", by {who.source}" if who.source else ""),
-        advice="",
-    )
+        advice = "" if key else KEY_ADVICE
+        return [Finding(what="Label Studio", ok=False, found=str(error), advice=advice), _tell_way_back(settings)]
+    found = f"{url} knows us as {who.user}" + (f", by {who.source}" if who.source else "")
+    known = Finding(what="Label Studio", ok=True, found=found, advice="")
+    try:
+        return [known, *check_connections(settings)]
+    except StudioError as error:
+        return [known, Finding(what="connections", ok=False, found=str(error), advice=NOT_ALLOWED_ADVICE)]
 
 
-def _check_way_back(settings: Settings) -> Finding:
-    """Tell what no test from this side can see: whether Label Studio may call us."""
+def _tell_way_back(settings: Settings) -> Finding:
+    """Tell what cannot be tested without asking Label Studio: whether it may call us."""
     advice = LOCAL_ADVICE.format(url=server_url(settings.server.host, settings.server.port))
     return Finding(what="the way back", ok=True, found="only Label Studio itself can test it", advice=advice)

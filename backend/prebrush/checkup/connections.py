@@ -1,0 +1,102 @@
+"""The way from Label Studio to this server and on to the images, project by project.
+
+Asking Label Studio for a project's connections makes it call each of them at once: what it says is what it just saw.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from prebrush.checkup.findings import INTERACTIVE_ADVICE, LOCAL_ADVICE, REACH_ADVICE, WEBHOOK_ADVICE, Finding
+from prebrush.client import Studio, StudioClient
+from prebrush.errors import ImageError, RequestError, StudioError
+from prebrush.images import ImageLoader
+from prebrush.labelstudio.config import parse_label_config
+from prebrush.labelstudio.task_data import image_addresses
+from prebrush.pictures import Account, build_studio, build_studio_client, image_limits
+from prebrush.planning import Plan, build_plan
+from prebrush.projects import ProjectState
+from prebrush.settings import Settings, server_url
+
+MOST_PROJECTS = 20
+"""Those changed last; to test hundreds would take minutes."""
+
+
+def check_connections(settings: Settings) -> list[Finding]:
+    """Test every connected project: Label Studio's way here, the labeling config, the image of a task.
+
+    Raises
+    ------
+    StudioError
+        Label Studio does not answer as it should.
+    """
+    client = build_studio_client(settings)
+    studio = build_studio(settings, Account(ProjectState()))
+    projects = client.get_json(f"/api/projects/?page_size={MOST_PROJECTS}", studio)["results"]
+    findings = [finding for project in projects for finding in _check_project(settings, client, studio, project)]
+    if findings:
+        return findings
+    advice = LOCAL_ADVICE.format(url=server_url(settings.server.host, settings.server.port))
+    return [Finding(what="connections", ok=True, found="no project is connected to prebrush yet", advice=advice)]
+
+
+def _check_project(
+    settings: Settings, client: StudioClient, studio: Studio, project: Mapping[str, Any]
+) -> Iterator[Finding]:
+    number = project["id"]
+    connections = client.get_json(f"/api/ml?project={number}", studio)
+    ours = [each for each in connections if _is_ours(each, settings)]
+    if not ours:
+        return
+    what = f"project {number} ({project.get('title')})"
+    hooks = client.get_json(f"/api/webhooks/?project={number}", studio)
+    for connection in ours:
+        yield _check_way_here(what, connection, {hook["url"] for hook in hooks if hook.get("is_active")})
+    try:
+        extra = ours[0].get("extra_params") or {}
+        plan = build_plan(parse_label_config(project["label_config"]), settings, str(number), extra)
+        plan.require_controls()
+    except RequestError as error:
+        yield Finding(what=f"{what}, labeling config", ok=False, found=str(error), advice="")
+    else:
+        yield from _check_image(what, settings, client, studio, plan, number)
+
+
+def _is_ours(connection: Mapping[str, Any], settings: Settings) -> bool:
+    """Tell a connection to prebrush; one that never worked has no version and is known by its port."""
+    version = str(connection.get("model_version") or "")
+    return version.startswith("prebrush-") or str(connection["url"]).rstrip("/").endswith(f":{settings.server.port}")
+
+
+def _check_way_here(what: str, connection: Mapping[str, Any], hooks: set[str]) -> Finding:
+    url = str(connection["url"]).rstrip("/")
+    state = connection.get("state")
+    if state == "DI":
+        found = f"Label Studio does not reach {url}"
+        return Finding(what=what, ok=False, found=found, advice=REACH_ADVICE.format(url=url))
+    if state == "ER":
+        found = f"Label Studio reaches {url}, but connecting failed: {connection.get('error_message')}"
+        return Finding(what=what, ok=False, found=found, advice="")
+    advice = []
+    if not connection.get("is_interactive"):
+        advice.append(INTERACTIVE_ADVICE)
+    if not any(hook.startswith(f"{url}/webhook") for hook in hooks):
+        advice.append(WEBHOOK_ADVICE)
+    return Finding(what=what, ok=True, found=f"Label Studio reaches {url}", advice=" ".join(advice))
+
+
+def _check_image(
+    what: str, settings: Settings, client: StudioClient, studio: Studio, plan: Plan, number: int
+) -> Iterator[Finding]:
+    """Get the image of the first task the way a prediction would."""
+    tasks = client.get_json(f"/api/tasks/?project={number}&page_size=1", studio)["tasks"]
+    if not tasks:
+        return
+    task = tasks[0]
+    what = f"{what}, image of task {task['id']}"
+    try:
+        address = image_addresses(plan.controls[0].control, task["data"])[0]
+        image = ImageLoader(client, image_limits(settings)).load(address, task["id"], studio).identity
+    except (ImageError, RequestError, StudioError) as error:
+        yield Finding(what=what, ok=False, found=str(error), advice="")
+    else:
+        yield Finding(what=what, ok=True, found=f"{image.width} x {image.height} pixels", advice="")

@@ -1,0 +1,72 @@
+"""`prebrush check` beside a real Label Studio: what it says of projects that work and of those that do not."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from demo.prebrush_server import run_prebrush
+from demo.processes import Server
+from demo.studio import Studio
+from end_to_end.conftest import EVIDENCE, LABEL_CONFIG
+from end_to_end.pictures import ordinary_pictures
+
+
+def check(studio: Studio, access_token: str, folder: Path) -> dict[str, dict[str, Any]]:
+    """Run the command and return its findings by what was tested."""
+    environment = {
+        **os.environ,
+        "LABEL_STUDIO_URL": studio.url,
+        "LABEL_STUDIO_API_KEY": access_token,
+        "PREBRUSH_STORAGE_URL": f"sqlite:///{folder}/prebrush.db",
+    }
+    command = [sys.executable, "-m", "prebrush", "check", "--json"]
+    done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, timeout=100)
+    findings = json.loads(done.stdout)["checks"]
+    assert done.returncode == (0 if all(finding["ok"] for finding in findings) else 1)
+    assert access_token not in done.stdout + done.stderr
+    return {finding["what"]: finding for finding in findings}
+
+
+def test_a_connected_project_is_tested_from_both_sides(
+    studio: Studio, access_token: str, prebrush: Server, tmp_path: Path
+) -> None:
+    project = studio.create_project("works", LABEL_CONFIG)
+    picture = ordinary_pictures()[0]
+    task = studio.upload(project, picture.name, picture.content)
+    studio.connect(project, prebrush.url)
+
+    found = check(studio, access_token, tmp_path)
+
+    assert found["Label Studio"]["ok"]
+    reached = found[f"project {project} (works)"]
+    assert reached["ok"]
+    assert reached["found"] == f"Label Studio reaches {prebrush.url}"
+    assert found[f"project {project} (works), image of task {task}"]["ok"]
+
+
+def test_what_is_broken_is_named_with_what_to_change(
+    studio: Studio, access_token: str, prebrush: Server, tmp_path: Path
+) -> None:
+    wrong_config = studio.create_project("no image", '<View><Text name="t" value="$t"/></View>')
+    studio.connect(wrong_config, prebrush.url)
+    no_file = studio.create_project("no file", LABEL_CONFIG)
+    studio.call("POST", f"/api/projects/{no_file}/import", [{"image": "/data/upload/1/not-there.png"}])
+    studio.connect(no_file, prebrush.url)
+    stopped = studio.create_project("stopped", LABEL_CONFIG)
+    with run_prebrush(tmp_path, EVIDENCE / "prebrush-that-stops.log", {}) as short_lived:
+        studio.connect(stopped, short_lived.url)
+
+    found = check(studio, access_token, tmp_path)
+
+    config = found[f"project {wrong_config} (no image), labeling config"]
+    assert not config["ok"]
+    assert "BrushLabels" in config["found"]
+    (image,) = [each for what, each in found.items() if what.startswith(f"project {no_file} (no file), image")]
+    assert not image["ok"]
+    assert "not-there.png" in image["found"]
+    away = found[f"project {stopped} (stopped)"]
+    assert not away["ok"]
+    assert f"{short_lived.url}/health" in away["advice"]
