@@ -121,7 +121,7 @@ def feed(server: RedisServer) -> dict[str, float]:
         full = client.info("memory")["used_memory"]
         if queue.rq.count != CHUNKS:
             raise WrongResultError(f"{queue.rq.count} chunks are queued")
-        queue.rq.empty()
+        client.flushdb()
         threads = [threading.Thread(target=_finish, args=(server, board, place)) for place in range(2)]
         began = time.perf_counter()
         for thread in threads:

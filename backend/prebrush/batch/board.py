@@ -179,9 +179,10 @@ class Board:
         """Return the tasks that failed, the first of them, each with the reason."""
         return [tuple(json.loads(line)) for line in self.client.lrange(self._failures, 0, -1)]
 
-    def wants_preview(self, number: int) -> bool:
-        """Tell whether one of this chunk's predictions is to be shown at the end: a few chunks', far apart."""
-        return number % max(1, self.plan.chunks // PREVIEWS) == 0
+    def wanted_previews(self, number: int) -> int:
+        """Count the predictions of a chunk that are to be shown at the end: one of a few chunks far apart, or more."""
+        chunks = self.plan.chunks
+        return 0 if number % max(1, chunks // PREVIEWS) else max(1, PREVIEWS // chunks)
 
     def show(self, task: int | str, picture: str) -> None:
         """Keep the picture of a prediction for the report."""

@@ -108,17 +108,26 @@ class ChunkWorker(SimpleWorker):
         journal = BoardJournal(board, f"{self.name}-{time.monotonic_ns()}")
         board.own(number, journal.owner)
         uploader = Uploader(bench.run.project, bench.run.version, journal)
-        shown = not board.wants_preview(number)
+        to_show = board.wanted_previews(number)
 
         def see(labelled: Labelled) -> None:
-            nonlocal shown
-            if labelled.entry is not None and not shown:
-                shown = True
+            nonlocal to_show
+            if labelled.entry is not None and to_show:
+                to_show -= 1
                 with suppress(PrebrushError):
                     board.show(labelled.task.id, bench.run.preview(labelled.task))
 
+        started = time.monotonic()
         outcome = bench.run.work(chunk, bench.labeller, uploader, see)
         uploader.remove_doubles()
+        logger.info(
+            "project %d, tasks %s: %d predicted, %d failed in %.1f s",
+            board.plan.project,
+            chunk.key,
+            outcome.done,
+            outcome.failed,
+            time.monotonic() - started,
+        )
         if self.stop.is_set():
             # what has failed is tried again with the rest
             outcome.failed, outcome.failures = 0, []
@@ -223,9 +232,11 @@ def run_worker(settings: Settings, *, burst: bool = False) -> None:
         raise PrebrushError(f"the Redis of storage.url does not answer: {type(error).__name__}") from error
     # a line for every request, with the whole query in it
     logging.getLogger("httpx").setLevel(logging.WARNING)
+    logger.info("ready for the runs of `prebrush prelabel --queue`")
     worker.work(burst=burst, logging_level="WARNING")
     if worker.unfit:
         raise PrebrushError(worker.unfit)
+    logger.info("ended")
     client.close()
 
 
