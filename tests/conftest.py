@@ -27,7 +27,7 @@ def pytest_sessionstart() -> None:
     missing = [name for name in ("redis-server", "chromium", "haproxy") if shutil.which(name) is None]
     missing += [
         name
-        for name in ("label_studio_sdk", "playwright", "kubernetes_validate", "check_jsonschema")
+        for name in ("label_studio_sdk", "rq", "playwright", "kubernetes_validate", "check_jsonschema")
         if find_spec(name) is None
     ]
     if TOOL_RUNS and not (TOOL / "label-studio-ml").exists():

@@ -166,6 +166,21 @@ def test_a_worker_with_other_settings_does_no_harm(machine, stub):
     assert set(stub.count_by_task().values()) == {1}
 
 
+def test_who_stops_watching_stops_nothing(machine, stub):
+    command = machine.start("prelabel", "--project", 7, "--queue")
+    client = redis.Redis.from_url(machine.environ["PREBRUSH_STORAGE_URL"], protocol=2)
+    wait_until(lambda: ChunkQueue(client).rq.count == 6, patience_s=60)
+    time.sleep(0.5)
+    command.send_signal(signal.SIGINT)
+    output, errors = command.communicate(timeout=30)
+    assert command.returncode == 130
+    assert "0 predicted" in output
+    assert "0 failed" in output
+    assert "the workers go on" in errors
+    assert ChunkQueue(client).rq.count == 6
+    client.close()
+
+
 def test_the_queue_is_bounded_and_fed_once(client):
     board = Board.create(client, **FACTS)
     queue = ChunkQueue(client, most_queued=30)

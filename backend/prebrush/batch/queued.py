@@ -38,8 +38,8 @@ class QueuedSession(Session):
                 words = f"{standing.workers} workers" if standing.workers else "no worker is running: prebrush worker"
                 progress.set(standing.done, standing.failed, words)
 
-            watch(self._client, board, self._stop, show)
-        left = run.project.count(run.version, only_missing=run.only_missing)
+            is_over = watch(self._client, board, self._stop, show)
+        left = run.project.count(run.version, only_missing=run.only_missing) if is_over else None
         outcome = sum_up(board, ChunkQueue(self._client), left)
         previews = Previews(run.preview)
         previews.chosen = board.previews()
@@ -170,17 +170,19 @@ def watch(client: Client, board: Board, stop: threading.Event, show: Callable[[S
     return False
 
 
-def sum_up(board: Board, queue: ChunkQueue, left: int) -> Outcome:
+def sum_up(board: Board, queue: ChunkQueue, left: int | None) -> Outcome:
     """Tell what became of a run's tasks.
 
     Parameters
     ----------
-    left : int
-        Tasks that Label Studio still has no prediction for. What a worker uploaded just before its death is counted
-        by nobody else.
+    left : int or None
+        Of a run that is over, tasks that Label Studio still has no prediction for. What a worker uploaded just before
+        its death is counted by nobody else.
     """
-    outcome = Outcome(max(0, board.plan.wanted - left), 0, board.failures())
-    outcome.failed = min(left, max(left, len(outcome.failures)))
+    progress = board.progress()
+    outcome = Outcome(progress.done, progress.failed, board.failures())
+    if left is not None:
+        outcome.done, outcome.failed = max(0, board.plan.wanted - left), left
     for number, reason in queue.given_up(board):
         if len(outcome.failures) < MOST_KEPT:
             outcome.failures.append((f"tasks {board.plan.chunk(number).key}", reason))

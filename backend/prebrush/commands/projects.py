@@ -90,7 +90,7 @@ def prelabel(
             finished = _label_folder(session, settings, folder, label_config, image_url, target)
         else:
             finished = _label_project(session, settings, project or 0, only_missing=only_missing, target=target)
-    _show(finished, target, as_json=as_json)
+    _show(finished, target, queue=queue, as_json=as_json)
     if not finished.summary.finished:
         raise typer.Exit(STOPPED)
     if finished.summary.outcome.failed:
@@ -195,7 +195,7 @@ def _label_folder(
     return finished
 
 
-def _show(finished: "Finished", target: Path | None, *, as_json: bool) -> None:
+def _show(finished: "Finished", target: Path | None, *, queue: bool, as_json: bool) -> None:
     """Print how a run ended."""
     summary = finished.summary
     if as_json:
@@ -225,11 +225,13 @@ def _show(finished: "Finished", target: Path | None, *, as_json: bool) -> None:
     if target and summary.finished:
         out.print(escape(f"import {target} into Label Studio"))
     out.print(escape(f"version {summary.model_version}; the report is {finished.report}"))
-    _say_how_to_go_on(summary)
+    _say_how_to_go_on(summary, queue=queue)
 
 
-def _say_how_to_go_on(summary: "Summary") -> None:
-    if not summary.finished:
+def _say_how_to_go_on(summary: "Summary", *, queue: bool) -> None:
+    if not summary.finished and queue:
+        sys.stderr.write("prebrush: the workers go on without this; the same command watches them again\n")
+    elif not summary.finished:
         sys.stderr.write("prebrush: stopped; the same command goes on from here\n")
     elif summary.outcome.failed:
         sys.stderr.write("prebrush: the same command tries those that failed again\n")
