@@ -135,7 +135,7 @@ def _show_standing(settings: "Settings", number: int, *, as_json: bool) -> None:
 
 
 def worker(
-    processes: Annotated[int, typer.Option(min=1, max=256, help="Processes of this worker.")] = 1,
+    processes: Annotated[int, typer.Option(min=1, max=256, help="Processes; each fills a few cores by itself.")] = 1,
     burst: Annotated[bool, typer.Option("--burst", help="End when the queue is empty.")] = False,
     config: ConfigFile = None,
 ) -> None:
