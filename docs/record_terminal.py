@@ -18,7 +18,7 @@ from rich.terminal_theme import DIMMED_MONOKAI
 from rich.text import Text
 
 from demo.prebrush_server import run_prebrush
-from demo.processes import Server, run_server
+from demo.processes import Server, find_free_port, run_server, wait_for
 from demo.studio import run_studio
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -36,8 +36,10 @@ COMMANDS = {
 """What is recorded of each command that needs nothing else to run."""
 WITH_SERVER = {"health": "health"}
 """Of those that ask a server, which is the recording of `serve`."""
-WITH_STUDIO = {"check": "check"}
+WITH_STUDIO = {"check": "check", "prelabel": "prelabel --project 1"}
 """Of those that ask a Label Studio with a project that is connected."""
+WITH_REDIS = {"worker": "worker --burst"}
+"""Of those that also ask a Redis, with a run in its queue."""
 LABEL_CONFIG = (
     '<View><Image name="image" value="$image"/>'
     '<BrushLabels name="mask" toName="image"><Label value="Thing"/></BrushLabels></View>'
@@ -111,6 +113,35 @@ def record_with_studio(place: Path) -> None:
             studio.connect(project, prebrush.url)
             for name, arguments in WITH_STUDIO.items():
                 record(place, name, arguments, variables)
+            record_with_redis(place, project, {**variables, "PREBRUSH_DEFAULT_METHOD": "kmeans"})
+
+
+def record_with_redis(place: Path, project: int, variables: Mapping[str, str]) -> None:
+    """Record what works through a queue; another method than before makes all tasks be predicted anew."""
+    port = find_free_port()
+    address = f"redis://127.0.0.1:{port}/0"
+    variables = {**variables, "PREBRUSH_STORAGE_URL": address}
+    redis = subprocess.Popen(["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", ""], cwd=place)
+    try:
+        wait_for(lambda: subprocess.run(["redis-cli", "-p", str(port), "ping"], check=False).returncode == 0, "Redis")
+        run = program(f"prelabel --project {project} --queue")
+        watching = subprocess.Popen(run, cwd=place, env={**os.environ, **variables})
+        waits = program(f"prelabel --project {project} --status --json")
+        wait_for(
+            lambda: (
+                b'"queued"'
+                in subprocess.run(
+                    waits, cwd=place, env={**os.environ, **variables}, capture_output=True, check=True
+                ).stdout
+            ),
+            "a run in the queue",
+        )
+        for name, arguments in WITH_REDIS.items():
+            record(place, name, arguments, variables)
+        watching.wait()
+    finally:
+        redis.terminate()
+        redis.wait()
 
 
 def lay_out(place: Path) -> None:

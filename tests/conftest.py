@@ -36,6 +36,7 @@ def pytest_sessionstart() -> None:
         name
         for name in (
             "label_studio_sdk",
+            "rq",
             "playwright",
             "axe_playwright_python",
             "kubernetes_validate",

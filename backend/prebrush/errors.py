@@ -22,6 +22,7 @@
         ImageUnreachable     the host does not answer, or not in time
       DatasetError           what is to be evaluated has no images with ground truth, or they do not fit
       StudioError            Label Studio's own API does not answer as it should
+        StudioAway           it does not answer at all, or says that it cannot now; asking again may help
       StorageError           the storage is away; the predictor goes on without it
       SegmentationError      a method broke its contract
 
@@ -108,6 +109,10 @@ class DatasetError(PrebrushError):
 
 class StudioError(PrebrushError):
     """Label Studio's own API does not answer as it should."""
+
+
+class StudioAway(StudioError):
+    """Label Studio does not answer, or not now; asking again may help."""
 
 
 class StorageError(PrebrushError):

@@ -84,7 +84,10 @@ def segment_file(path: Path, name: str, job: Job, settings: Settings) -> dict[st
     height, width = segments.label_map.shape
     recipe = recipe_for_marks(job.recipe) if job.prompt else job.recipe
     facts: dict[str, Any] = {"image": str(path), "width": width, "height": height, "method": recipe.method.name}
-    facts |= {"why": explain(pixels, recipe), "segments": len(segments)}
+    why = explain(pixels, recipe)
+    if recipe.method.name != job.recipe.method.name:
+        why = f"{why}, as {job.recipe.method.name} answers no marks"
+    facts |= {"why": why, "segments": len(segments)}
     return {**facts, **{kind.partition(".")[0]: str(target) for kind, target in targets.items()}}
 
 

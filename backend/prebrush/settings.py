@@ -17,7 +17,7 @@ from typing import Any
 import yaml
 
 from prebrush.errors import ConfigError, InvalidParams
-from prebrush.segmentation.method import knobs_of, param, parse_knobs
+from prebrush.knobs import knobs_of, param, parse_knobs
 
 PREFIX = "PREBRUSH_"
 STUDIO_NAMES = MappingProxyType(

@@ -63,6 +63,7 @@ def test_a_point_picks_its_object(photo, tmp_path):
         (["methods", "nope"], 2, "threshold"),
         (["compare", "disc.png", "--methods", "kmean"], 2, "kmeans"),
         (["compare", "nothing.png"], 1, "nothing.png"),
+        (["compare", "disc.png", "--out", "sheet.webp"], 2, ".png"),
         (["evaluate", "nothing"], 1, "nothing"),
         (["evaluate", "."], 1, "a_mask.png"),
         (["evaluate", ".", "--kind", "things"], 2, "instances"),
@@ -209,3 +210,30 @@ def test_health_of_a_server_that_is_not_there(tmp_path):
     done = run("health", cwd=tmp_path)
     assert done.returncode == 1
     assert "no answer" in done.stderr
+
+
+def test_help_and_health_import_nothing_heavy(tmp_path):
+    code = (
+        "import sys; from prebrush.cli import main\n"
+        "try: main()\nexcept SystemExit: pass\n"
+        "print(sorted({'numpy', 'numba', 'cv2', 'flask', 'label_studio_sdk', 'rq'} & set(sys.modules)))"
+    )
+    for command in ("--help", "health"):
+        done = subprocess.run(
+            [sys.executable, "-c", code, command], capture_output=True, text=True, cwd=tmp_path, timeout=60, check=True
+        )
+        assert done.stdout.splitlines()[-1] == "[]", command
+
+
+def test_evaluate_says_when_clicks_count_nothing(marked):
+    done = run("evaluate", marked, "--methods", "threshold", "--clicks", "--out", marked / "report", "--json")
+    assert done.returncode == 0
+    assert done.stderr.count("--clicks counts nothing") == 1
+    assert "manifest" in done.stderr
+
+
+def test_segment_says_which_method_answers_marks(photo, tmp_path):
+    done = run("segment", photo, "--method", "slic", "--point", "40,40", "--out", tmp_path / "out", "--json")
+    (row,) = json.loads(done.stdout)
+    assert row["method"] == "prompt"
+    assert "slic answers no marks" in row["why"]

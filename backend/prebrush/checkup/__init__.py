@@ -1,7 +1,5 @@
 """What `prebrush check` tests: settings, storage, Label Studio; for each failure the one thing to change."""
 
-import urllib3
-
 from prebrush.checkup.connections import check_connections
 from prebrush.checkup.findings import KEY_ADVICE, LOCAL_ADVICE, NOT_ALLOWED_ADVICE, Finding
 from prebrush.errors import PrebrushError, StudioError
@@ -79,22 +77,3 @@ def _tell_way_back(settings: Settings) -> Finding:
     """Tell what cannot be tested without asking Label Studio: whether it may call us."""
     advice = LOCAL_ADVICE.format(url=server_url(settings.server.host, settings.server.port))
     return Finding(what="the way back", ok=True, found="only Label Studio itself can test it", advice=advice)
-
-
-def ask_health(settings: Settings) -> str:
-    """Ask the server at the configured address for its health.
-
-    Raises
-    ------
-    PrebrushError
-        It does not answer, or not with 200.
-    """
-    server = settings.server
-    url = f"{server_url(server.host, server.port)}/health"
-    try:
-        answer = urllib3.request("GET", url, timeout=2, retries=False)
-    except urllib3.exceptions.HTTPError as error:
-        raise PrebrushError(f"no answer from {url}") from error
-    if answer.status != 200:
-        raise PrebrushError(f"{url} answers {answer.status}")
-    return "up"

@@ -1,154 +1,22 @@
-"""What a segmentation method is, and how its knobs are declared and checked."""
+"""What a segmentation method is. How its knobs are declared is in `prebrush.knobs`, all of which is found here too."""
 
-import dataclasses
-import difflib
-import math
-import reprlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, TypeVar, cast, get_type_hints
+from typing import Any, Generic, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from prebrush.datatypes import LabelMap, Prompt, RGBImage, Segments
-from prebrush.errors import InvalidParams, SegmentationError
+from prebrush.errors import SegmentationError
+from prebrush.knobs import Knob, knobs_of, param, parse_knobs, show
 from prebrush.segmentation.kernels.components import areas_of
+
+__all__ = ["Arrays", "Knob", "Method", "Preparation", "PromptKind", "knobs_of", "param", "parse_knobs", "show"]
 
 P = TypeVar("P")
 PromptKind = Literal["points", "boxes", "scribble"]
-
-
-@dataclass(frozen=True, slots=True)
-class Knob:
-    """One parameter of a method: what the playground draws and the command line prints."""
-
-    name: str
-    kind: type
-    default: Any
-    low: float | None
-    high: float | None
-    choices: tuple[str, ...]
-    unit: str
-    help: str
-
-    def parse(self, value: object) -> Any:
-        """Turn a value from a tag, a JSON object or the command line into the knob's type.
-
-        Raises
-        ------
-        InvalidParams
-            The value has the wrong type or is out of range; the message names knob, value and range.
-        """
-        try:
-            parsed = _convert(value, self.kind)
-        except (TypeError, ValueError, OverflowError):
-            raise InvalidParams(f"{self.name}={show(value)} is not {self.expected()}") from None
-        if self.choices and parsed not in self.choices:
-            raise InvalidParams(f"{self.name}={show(value)} is not {self.expected()}")
-        below = self.low is not None and parsed < self.low
-        above = self.high is not None and parsed > self.high
-        if below or above:
-            raise InvalidParams(f"{self.name}={show(value)} is out of range: {self.expected()}")
-        return parsed
-
-    def expected(self) -> str:
-        """Describe the values the knob takes, for messages and tables."""
-        if self.choices:
-            return "one of " + ", ".join(self.choices)
-        if self.kind is bool:
-            return "true or false"
-        noun = {int: "a whole number", float: "a number", str: "text"}[self.kind]
-        unit = f" {self.unit}" if self.unit else ""
-        if self.low is not None and self.high is not None:
-            return f"{noun} from {self.low:g} to {self.high:g}{unit}"
-        return noun + unit
-
-
-_SHORT = reprlib.Repr()
-_SHORT.maxstring = _SHORT.maxother = 80
-
-
-def show(value: object) -> str:
-    """Write a value of somebody else's for a message, cut short: it may have megabytes."""
-    return _SHORT.repr(value)
-
-
-def _convert(value: object, kind: type) -> Any:
-    """Convert without surprises: no number from a bool, no 2 from 2.5, no NaN."""
-    if kind is bool:
-        if isinstance(value, bool):
-            return value
-        words = {
-            "true": True,
-            "1": True,
-            "yes": True,
-            "on": True,
-            "false": False,
-            "0": False,
-            "no": False,
-            "off": False,
-        }
-        return words[value.strip().lower()] if isinstance(value, str) and value.strip().lower() in words else _refuse()
-    if kind is str:
-        return value.strip() if isinstance(value, str) else _refuse()
-    if isinstance(value, bool) or not isinstance(value, (int, float, str, np.integer, np.floating)):
-        _refuse()
-    number = float(cast("float", value))
-    if not math.isfinite(number):
-        _refuse()
-    if kind is int:
-        return int(number) if number.is_integer() else _refuse()
-    return number
-
-
-def _refuse() -> Any:
-    raise ValueError
-
-
-def param(
-    default: Any,
-    *,
-    help: str,  # noqa: A002  the word every reader of a knob's table expects
-    low: float | None = None,
-    high: float | None = None,
-    choices: tuple[str, ...] = (),
-    unit: str = "",
-) -> Any:
-    """Declare a knob as the default of a field in a method's ``Params`` dataclass."""
-    return dataclasses.field(
-        default=default, metadata={"help": help, "low": low, "high": high, "choices": choices, "unit": unit}
-    )
-
-
-def knobs_of(params_class: type[Any]) -> tuple[Knob, ...]:
-    """List the knobs that a dataclass declares with ``param()``, in order."""
-    types = get_type_hints(params_class)
-    return tuple(
-        Knob(name=field.name, kind=types[field.name], default=field.default, **field.metadata)
-        for field in dataclasses.fields(params_class)
-    )
-
-
-def parse_knobs(params_class: type[P], values: Mapping[str, object], owner: str) -> P:
-    """Make the dataclass from raw values.
-
-    Raises
-    ------
-    InvalidParams
-        A name is unknown (the nearest one is named) or a value does not fit.
-    """
-    knobs = {knob.name: knob for knob in knobs_of(params_class)}
-    for name in values:
-        if name not in knobs:
-            near = difflib.get_close_matches(name[:80], knobs, n=1)
-            hint = f"; did you mean {near[0]}?" if near else f"; it has: {', '.join(knobs) or 'none'}"
-            raise InvalidParams(f"{owner} has no parameter {show(name)}{hint}")
-    try:
-        return params_class(**{name: knobs[name].parse(value) for name, value in values.items()})
-    except InvalidParams as error:
-        raise InvalidParams(f"{owner}: {error}") from None
 
 
 Arrays = tuple[npt.NDArray[Any], ...]

@@ -6,6 +6,7 @@ import prometheus_client
 from flask import Blueprint, Response, jsonify, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
+from prebrush.background import Background
 from prebrush.errors import InvalidBody
 from prebrush.labelstudio.request import parse_object, parse_predict, parse_setup, parse_webhook
 from prebrush.labelstudio.result import encode_response
@@ -31,6 +32,7 @@ def build_api(
 ) -> Blueprint:
     """Build the blueprint of Label Studio's routes."""
     api = Blueprint("api", __name__)
+    background = Background(predictor, settings)
 
     @api.get("/health")
     def health() -> Response:
@@ -70,6 +72,7 @@ def build_api(
     def webhook() -> tuple[Response, int]:
         event = parse_webhook(request.get_data(cache=False))
         metrics.count_webhook(event.action if event.action in KNOWN_ACTIONS else "OTHER")
+        background.notice(event)
         return jsonify(status="ok"), 201
 
     @api.get("/metrics")

@@ -1,0 +1,65 @@
+"""The server and the machine it runs on: serve, check, health, warm-up."""
+
+import time
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from prebrush.commands.terminal import ConfigFile, Json, out, print_json
+
+
+def serve(
+    config: ConfigFile = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 picks a free one.")] = None,
+    threads: Annotated[int | None, typer.Option(help="Requests served at the same time.")] = None,
+) -> None:
+    """Run the server that Label Studio connects to."""
+    from prebrush.settings import load_settings
+    from prebrush.web.serving import run_server
+
+    given = {"host": host, "port": port, "threads": threads}
+    flags = {("server", name): value for name, value in given.items() if value is not None}
+    run_server(load_settings(config, flags=flags))
+
+
+def check(config: ConfigFile = None, as_json: Json = False) -> None:
+    """Test settings, storage and Label Studio; say for each failure what to change."""
+    from prebrush.checkup import run_checks
+    from prebrush.settings import describe_settings, load_settings
+
+    settings = load_settings(config)
+    findings = run_checks(settings)
+    if as_json:
+        print_json({"settings": [row[:2] for row in describe_settings(settings)], "checks": findings})
+    else:
+        table = Table("setting", "in force", title="Settings")
+        for setting, value, _ in describe_settings(settings):
+            table.add_row(setting, escape(value))
+        out.print(table)
+        for finding in findings:
+            mark = "[green]ok[/]    " if finding["ok"] else "[red]failed[/]"
+            out.print(f"{mark} {escape(finding['what'])}: {escape(finding['found'])}")
+            if finding["advice"]:
+                out.print(f"       {escape(finding['advice'])}")
+    if not all(finding["ok"] for finding in findings):
+        raise typer.Exit(1)
+
+
+def health(config: ConfigFile = None) -> None:
+    """Ask the server on this machine whether it is up, as a container's health check does."""
+    from prebrush.health import ask_health
+    from prebrush.settings import load_settings
+
+    out.print(ask_health(load_settings(config)))
+
+
+def warm_up() -> None:
+    """Compile the kernels ahead of time, as an image build or a first start does."""
+    from prebrush.warming import warm_kernels
+
+    started = time.perf_counter()
+    warm_kernels()
+    out.print(f"kernels ready in {time.perf_counter() - started:.1f} s")
