@@ -85,7 +85,7 @@ class Background:
                 logger.exception("tasks of project %s are not prepared", project)
 
     def _prepare(self, project: str, first: int) -> None:
-        state = self._predictor.recall(project)
+        state = self._predictor.projects.recall(project)
         if state == ProjectState():
             logger.info("an event of project %s, which /setup has not told of, is passed over", project)
             return

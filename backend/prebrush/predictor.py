@@ -96,10 +96,6 @@ class Predictor:
             logger.warning("project %s cannot be served: %s", request.project, plan.problem)
         return plan
 
-    def recall(self, project: str) -> ProjectState:
-        """Return what `/setup` told of a project; an empty state where it told nothing."""
-        return self.projects.recall(project)
-
     def versions(self, project: str) -> list[str]:
         """List the model versions in force, of one project or of all that are known."""
         names = [project] if project else self.projects.names()

@@ -70,15 +70,16 @@ def test_a_method_stands_for_the_versions_of_those_it_uses():
         assert set(method.uses) == methods_imported(module), name
 
 
-def methods_imported(module):
-    """Find the methods that a module imports, and those that its own parts beside ``methods/`` import."""
+def methods_imported(module, seen=()):
+    """Find the methods that a module imports, and those that its parts beside ``methods/`` import, and theirs."""
     source = inspect.getsource(module)
     found = set(re.findall(r"segmentation\.methods\.(\w+) import", source))
     for names in re.findall(r"segmentation\.methods import (.+)", source):
         found |= {name.split(" as ")[0].strip() for name in names.split(",")}
     for part in re.findall(r"from prebrush\.segmentation\.(\w+) import", source):
-        inner = inspect.getsource(importlib.import_module(f"prebrush.segmentation.{part}"))
-        found |= set(re.findall(r"segmentation\.methods\.(\w+) import", inner))
+        if part not in seen:
+            inner = importlib.import_module(f"prebrush.segmentation.{part}")
+            found |= methods_imported(inner, (*seen, part))
     return found
 
 

@@ -161,7 +161,7 @@ def plan_run(settings: Settings, project: StudioProject, *, only_missing: bool) 
     extra: Mapping[str, Any] = state.extra_params
     if state == ProjectState():
         extra = project.extra_params()
-    plan = build_plan(parse_label_config(project.label_config), settings, project.key, extra)
+    plan = build_plan(parse_label_config(project.label_config), settings, project.key, extra, state.saved)
     plan.require_controls()
     return ProjectRun(
         project, BatchPredictor(settings, ForgivingStorage(Scratch(storage))), plan, Account(state), only_missing
