@@ -125,8 +125,7 @@ def expect_faults_to_be_survived(caplog, start, url, other_url, fault):
         assert len(warnings) <= 4, "the log is flooded"
         assert all(record.levelname == "WARNING" for record in warnings)
         metrics = team.ask("GET", "/metrics", HEALTH_S).text
-        if "prebrush_storage_up" in metrics:
-            assert "prebrush_storage_up 0.0" in metrics
+        assert "prebrush_storage_up 0.0" in metrics
     storage = storage_of(team)
     wait_until(lambda: storage.held == 0)
     wait_until(lambda: team.masks("1.1") == right["1.1"] and not storage.away)
