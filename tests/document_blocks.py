@@ -153,9 +153,13 @@ def lay_out(place: Path) -> None:
 def check_command(words: list[str], place: Path, patch: pytest.MonkeyPatch) -> None:
     """Check one command by its program."""
     variables = {}
+    words = words[1:] if words[0] == "export" else words
     while words and re.fullmatch(r"[A-Z_]+=.*", words[0]):
         name, _, value = words.pop(0).partition("=")
         variables[name] = value
+    if not words:
+        check_variables("prebrush", variables)
+        return
     program = words[0] if words[0] in PROGRAMS else Path(words[0]).name
     if program not in PROGRAMS:
         raise AssertionError(f"nobody knows how to check {program!r}: add it to PROGRAMS, or mark the block as not run")
