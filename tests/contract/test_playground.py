@@ -402,7 +402,7 @@ def test_projects_are_for_this_machine_or_behind_a_password(make_settings, serve
 
 
 def test_where_projects_may_not_be_seen_nothing_of_them_is_told(connected):
-    foreign = {"Host": "rebound.example"}
+    foreign = {"Host": "10.0.0.7:9090"}
     assert connected.get("/playground/projects", headers=foreign).get_json() == {"projects": []}
     assert connected.get(f"/playground/project?project={PROJECT}", headers=foreign).status_code == 403
     for route in ("task", "save"):
