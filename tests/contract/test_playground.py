@@ -149,7 +149,7 @@ def test_photos_that_are_not_kept_and_bodies_that_make_no_sense_are_refused_in_w
         assert response.get_json()["detail"]
     assert client.post("/playground/images", data=b"").status_code == 400
     assert client.post("/playground/images", data=b"no image").status_code == 415
-    assert client.post("/playground/segment", data=b"x" * 1_000_001).status_code == 400
+    assert client.post("/playground/segment", data=b"x" * 1_000_001).status_code == 413
 
 
 def test_what_the_browser_cannot_show_is_shown_by_the_server(client):
