@@ -131,6 +131,7 @@ clean:
 
 .venv-audit/.audit: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv-audit
+	.venv-audit/bin/python -m pip --disable-pip-version-check --quiet install --upgrade -c constraints.txt pip
 	.venv-audit/bin/python -m pip --disable-pip-version-check --quiet install -c constraints.txt --group audit
 	@touch $@
 
