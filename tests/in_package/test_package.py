@@ -11,6 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from packaging.requirements import Requirement
 
 from prebrush.version import __version__
 
@@ -51,8 +52,10 @@ def test_the_bill_of_materials_lists_what_is_installed_with_the_wheel():
     listed = {part["name"].lower().replace("_", "-"): part["version"] for part in bill["components"]}
     assert {"flask", "numba", "numpy", "opencv-python-headless", "pillow", "redis", "werkzeug"} <= set(listed)
     assert not {"pytest", "pip", "scikit-image"} & set(listed)
-    pinned = dict(line.split("==") for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line)
-    pinned = {name.lower().replace("_", "-"): version for name, version in pinned.items()}
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    pins = [Requirement(line) for line in lines if line and not line.startswith("#")]
+    ours = [pin for pin in pins if pin.marker is None or pin.marker.evaluate()]
+    pinned = {pin.name.lower().replace("_", "-"): str(pin.specifier).removeprefix("==") for pin in ours}
     assert {name: version for name, version in listed.items() if name != "prebrush"}.items() <= pinned.items()
     assert all(part["purl"].startswith("pkg:pypi/") for part in bill["components"] if part["name"] != "prebrush")
 
