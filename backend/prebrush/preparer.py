@@ -15,6 +15,7 @@ logger = logging.getLogger(__name__)
 
 QUIET_S = 0.3
 """It starts when nothing was asked for so long: a person looks at a task for longer before the first click."""
+LOOK_EVERY_S = 0.05
 MOST_WAITING = 32
 """The image of the task opened last comes first, and the oldest are forgotten."""
 
@@ -52,8 +53,9 @@ class Preparer:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._waiting)
-            while (quiet_s := time.monotonic() - self._last_asked) < QUIET_S:
-                time.sleep(QUIET_S - quiet_s)
+            # not beside a request either: two large images at once would need twice the memory
+            while (quiet_s := time.monotonic() - self._last_asked) < QUIET_S or self._segmenter.cores.taken:
+                time.sleep(max(QUIET_S - quiet_s, LOOK_EVERY_S))
             with self._changed:
                 picture, recipe = self._waiting.pop()
             try:
