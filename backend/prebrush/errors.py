@@ -23,6 +23,7 @@
       DatasetError           what is to be evaluated has no images with ground truth, or they do not fit
       StudioError            Label Studio's own API does not answer as it should
         StudioAway           it does not answer at all, or says that it cannot now; asking again may help
+          Unanswered         no answer came; what was sent may have arrived
       StorageError           the storage is away; the predictor goes on without it
       SegmentationError      a method broke its contract
 
@@ -113,6 +114,10 @@ class StudioError(PrebrushError):
 
 class StudioAway(StudioError):
     """Label Studio does not answer, or not now; asking again may help."""
+
+
+class Unanswered(StudioAway):
+    """No answer came; what was sent may have arrived, or be under way."""
 
 
 class StorageError(PrebrushError):

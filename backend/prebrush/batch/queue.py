@@ -21,7 +21,10 @@ try:
     from rq.registry import FailedJobRegistry, StartedJobRegistry
     from rq.serializers import JSONSerializer
 except ImportError as missing:
-    raise ConfigError("this needs RQ: pip install 'prebrush[workers]'") from missing
+    raise ConfigError(
+        "this needs RQ: pip install 'prebrush[workers]'; in a clone: "
+        ".venv/bin/pip install -c constraints.txt -e '.[workers]'"
+    ) from missing
 
 NAME = "prebrush"
 WORK = "prebrush.batch.worker.work_chunk"

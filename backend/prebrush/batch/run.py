@@ -6,12 +6,11 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from prebrush.batch.chunks import CHUNK_TASKS, Chunk
 from prebrush.batch.labelling import BatchPredictor, Labelled, Labeller
 from prebrush.batch.scratch import Scratch
-from prebrush.batch.studio import StudioProject
 from prebrush.batch.uploading import Uploader
 from prebrush.datatypes import Task
 from prebrush.errors import PrebrushError
@@ -21,6 +20,10 @@ from prebrush.planning import Plan, build_plan
 from prebrush.projects import Projects, ProjectState
 from prebrush.settings import Settings
 from prebrush.storage import ForgivingStorage, open_storage
+
+if TYPE_CHECKING:
+    # a folder needs no Label Studio, and so not its SDK
+    from prebrush.batch.studio import StudioProject
 
 logger = logging.getLogger(__name__)
 
@@ -83,7 +86,7 @@ class Previews:
 class ProjectRun:
     """A run over one project, on this machine."""
 
-    project: StudioProject
+    project: "StudioProject"
     predictor: BatchPredictor
     plan: Plan
     account: Account
@@ -142,7 +145,7 @@ class ProjectRun:
         return outcome
 
 
-def plan_run(settings: Settings, project: StudioProject, *, only_missing: bool) -> ProjectRun:
+def plan_run(settings: Settings, project: "StudioProject", *, only_missing: bool) -> ProjectRun:
     """Make the plan that the server has for this project, from all that it would know.
 
     The connection's extra parameters are those that /setup told this machine's storage; where that knows nothing of

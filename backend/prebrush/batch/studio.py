@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from prebrush.batch.chunks import Chunk, Span
 from prebrush.datatypes import Task
-from prebrush.errors import ConfigError, StudioAway, StudioError
+from prebrush.errors import ConfigError, StudioAway, StudioError, Unanswered
 from prebrush.settings import Settings
 
 try:
@@ -18,7 +18,10 @@ try:
     from label_studio_sdk.core.api_error import ApiError
     from label_studio_sdk.core.request_options import RequestOptions
 except ImportError as missing:
-    raise ConfigError("this needs Label Studio's SDK: pip install 'prebrush[prelabel]'") from missing
+    raise ConfigError(
+        "this needs Label Studio's SDK: pip install 'prebrush[prelabel]'; in a clone: "
+        ".venv/bin/pip install -c constraints.txt -e '.[prelabel]'"
+    ) from missing
 
 logger = logging.getLogger(__name__)
 
@@ -34,10 +37,6 @@ PAUSES_S = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
 """Between asking again: two minutes, in which Label Studio can be started anew."""
 _ONCE: RequestOptions = {"max_retries": 0}
 """The SDK would send again by itself, and so upload twice what arrived."""
-
-
-class Unanswered(StudioAway):
-    """No answer came; what was sent may have arrived, or be under way."""
 
 
 class StudioProject:

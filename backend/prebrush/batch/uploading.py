@@ -8,11 +8,14 @@ while. Should one arrive even later, its double is taken away at the end.
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from prebrush.batch.chunks import Chunk
 from prebrush.batch.journal import Journal
-from prebrush.batch.studio import StudioProject, Unanswered
-from prebrush.errors import StudioAway, StudioError
+from prebrush.errors import StudioAway, StudioError, Unanswered
+
+if TYPE_CHECKING:
+    from prebrush.batch.studio import StudioProject
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +41,7 @@ class Uploader:
     """
 
     def __init__(
-        self, project: StudioProject, version: str, journal: Journal, sleep: Callable[[float], None] = time.sleep
+        self, project: "StudioProject", version: str, journal: Journal, sleep: Callable[[float], None] = time.sleep
     ) -> None:
         self._project = project
         self._version = version

@@ -154,6 +154,20 @@ def photos(tmp_path) -> Path:
     return folder
 
 
+def test_a_folder_needs_neither_the_sdk_nor_rq(photos, tmp_path):
+    code = (
+        "import sys; sys.modules.update(dict.fromkeys(('label_studio_sdk', 'rq', 'httpx')))\n"
+        "from prebrush.cli import main; main()"
+    )
+    command = [sys.executable, "-c", code, "prelabel", str(photos), "--out", str(tmp_path / "tasks.json"), "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=100)
+    assert json.loads(done.stdout)["done"] == 6, done.stderr
+    command[4:6] = ["--project", "1"]
+    refused = subprocess.run(command[:6], capture_output=True, text=True, cwd=tmp_path, timeout=100)
+    assert refused.returncode == 2
+    assert "prebrush[prelabel]" in refused.stderr
+
+
 def test_a_folder_becomes_a_file_to_import(photos, tmp_path, run):
     config = tmp_path / "config.xml"
     config.write_text(CONFIG.replace("$image", "$photo"))
