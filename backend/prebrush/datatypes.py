@@ -185,10 +185,18 @@ class Label:
         What Label Studio expects in a result: the alias if there is one, else the value.
     predicted_values : tuple of str
         Class names of a method that mean this label, as ``predicted_values`` on the tag lists them.
+    value : str
+        The value, where an alias is the name: what the editor shows, and takes for the same label. Else empty.
     """
 
     name: str
     predicted_values: tuple[str, ...] = ()
+    value: str = ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All that it may be called."""
+        return (self.name, self.value) if self.value else (self.name,)
 
 
 @dataclass(frozen=True, slots=True)

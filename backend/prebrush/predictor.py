@@ -244,18 +244,18 @@ class Predictor:
         prompt = build_prompt(context, picture.height, picture.width)
         if not prompt:
             return None
-        prompt = replace(prompt, label=label)
+        prompt = replace(prompt, label=label.name if label else "")
         place = index if each.control.is_list else None
         touched = None
         if each.prompts.refine:
+            names = label.names if label else ()
             shape = (picture.height, picture.width)
-            touched = find_touched(request.drafts, request.annotations, prompt, each.control.from_name, place, shape)
+            touched = find_touched(request.drafts, request.annotations, prompt, each.control, names, place, shape)
         if touched:
             found = self.segmenter.refined(picture, each.marks, prompt, touched.mask)
         else:
             found = self.segmenter.marked(picture, each.marks, prompt).label_map > 0
-        labels = labels_of(each.control, task.data)
-        prediction = build_prompted_prediction(each, found, prompt, labels, place, touched.id if touched else None)
+        prediction = build_prompted_prediction(each, found, prompt, place, touched.id if touched else None)
         return encode_entry(encode_prediction(prediction), mean_score([]), plan.model_version)
 
 

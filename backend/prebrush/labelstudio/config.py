@@ -245,7 +245,7 @@ class _Reader:
             labels_from=labels_tag.name if labels_tag and labels_tag is not tag else "",
             params=_read_params(tag),
             address=address,
-            closable=tag.is_on("closable"),
+            closable=tag.kind.startswith("vector") and tag.is_on("closable"),
             max_points=_read_max_points(tag),
         )
 
@@ -338,9 +338,11 @@ def _read_labels(tag: _Tag) -> tuple[Label, ...]:
         if inner.tag.lower() != "label":
             continue
         attributes = {key.lower(): value for key, value in inner.attrib.items()}
-        name = attributes.get("alias") or attributes.get("value") or ""
+        value, alias = attributes.get("value", ""), attributes.get("alias", "")
+        name = alias or value
         if name:
-            labels.setdefault(name, Label(name, split_classes(attributes.get("predicted_values", ""))))
+            classes = split_classes(attributes.get("predicted_values", ""))
+            labels.setdefault(name, Label(name, classes, value if value != name else ""))
     return tuple(labels.values())
 
 

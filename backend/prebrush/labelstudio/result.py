@@ -6,7 +6,6 @@ No null is written anywhere, and every region has the displayed size, as Label S
 
 import base64
 import hashlib
-import io
 import math
 import secrets
 import string
@@ -15,10 +14,9 @@ from typing import Any, TypeAlias
 
 import msgspec
 import numpy as np
-from PIL import Image as PillowImage
 
-from prebrush.datatypes import Mask, Prediction, Region
-from prebrush.labelstudio import rle
+from prebrush.datatypes import Prediction, Region
+from prebrush.labelstudio import bitmask, rle
 from prebrush.labelstudio.outlines import MAX_POINTS, Boxes, Outline, find_boxes, trace_outlines
 
 ENCODING_VERSION = 1
@@ -214,7 +212,7 @@ class _ImageResults:
             top, left, bottom, right = self._box_of(region.segment)
             mask = np.zeros(self.label_map.shape, np.bool_)
             mask[top:bottom, left:right] = self.label_map[top:bottom, left:right] == region.segment
-            self.bitmasks[region.segment] = _encode_png(mask)
+            self.bitmasks[region.segment] = bitmask.encode_data_url(mask)
         return [{"imageDataURL": self.bitmasks[region.segment]}]
 
     def _rectangle(self, region: Region) -> list[_Value]:
@@ -271,13 +269,6 @@ class _ImageResults:
 
 def _shape_of(region: Region) -> str:
     return region.control.tag.lower().removesuffix("labels")
-
-
-def _encode_png(mask: Mask) -> str:
-    """Write a mask as the data URL of a PNG with one bit a pixel: white where it is set, else transparent."""
-    buffer = io.BytesIO()
-    PillowImage.fromarray(mask).save(buffer, "PNG", transparency=0)
-    return "data:image/png;base64," + base64.b64encode(buffer.getbuffer()).decode()
 
 
 def _round_score(score: float | None) -> float | msgspec.UnsetType:

@@ -158,17 +158,15 @@ def labels_of(control: Control, data: Mapping[str, Any]) -> tuple[Label, ...]:
     labels: dict[str, Label] = {}
     room = MAX_LABELS_CHARACTERS
     for label in control.labels:
-        text = label.name
-        if "$" in text:
-            text = _as_text(resolve(text, data))
-            room -= len(text)
+        text, value = (_as_text(resolve(name, data)) if "$" in name else name for name in (label.name, label.value))
+        room -= len(text) * ("$" in label.name) + len(value) * ("$" in label.value)
         if room < 0:
             raise InvalidBody(
                 f"the task's data makes the labels of {control.from_name!r} too long; "
                 f"at most {MAX_LABELS_CHARACTERS} characters are taken"
             )
         if text:
-            labels.setdefault(text, Label(text, label.predicted_values))
+            labels.setdefault(text, Label(text, label.predicted_values, value))
     for label in _dynamic_labels(control, data):
         labels.setdefault(label.name, label)
     return tuple(labels.values())
@@ -191,9 +189,11 @@ def _dynamic_labels(control: Control, data: Mapping[str, Any]) -> Iterator[Label
             entry = {"value": entry}
         if not isinstance(entry, Mapping):
             continue
-        name = entry.get("alias") or entry.get("value")
+        value = entry.get("value")
+        name = entry.get("alias") or value
         if isinstance(name, str) and name:
-            yield Label(name, _read_classes(entry.get("predicted_values")))
+            value = value if isinstance(value, str) and value != name else ""
+            yield Label(name, _read_classes(entry.get("predicted_values")), value)
         children = entry.get("children")
         waiting.extend(reversed(children) if isinstance(children, list) else ())
 

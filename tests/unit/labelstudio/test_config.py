@@ -45,7 +45,7 @@ def test_label_is_named_by_alias_wherever_it_stands() -> None:
         '<Label value="Dog"/><Label value="Dog" alias=""/><Label/>'
     )
     (control,) = parse(f'{IMAGE}<BrushLabels name="t" toName="image">{inner}</BrushLabels>').controls
-    assert control.labels == (Label("c", ("foreground", "cluster-1")), Label("Dog"))
+    assert control.labels == (Label("c", ("foreground", "cluster-1"), "Cat"), Label("Dog"))
 
 
 def test_model_attributes_become_params() -> None:
