@@ -2,6 +2,7 @@
 
 import time
 
+import cv2
 import numpy as np
 import pytest
 
@@ -11,7 +12,7 @@ from prebrush.segmentation import METHODS
 from prebrush.segmentation.method import knobs_of
 from prebrush.web import create_app
 
-from .asking import TASK, ask_marked, box, click, mask_of, predict
+from .asking import TASK, ask_marked, box, click, covered_by, mask_of, predict
 from .conftest import CONFIG, draw_discs, write_image
 
 CHOICES = {knob.name: knob for knob in knobs_of(PromptRule)}["method"].choices
@@ -147,6 +148,20 @@ def test_a_tool_may_call_a_label_by_its_value_where_the_tag_has_an_alias(client,
     marks = {"result": [click(40, 40, label=tool)]}
     (region,) = predict(client, [TASK], config=config, context=marks).get_json()["results"][0]["result"]
     assert region["value"]["brushlabels"] == [answered]
+
+
+def test_a_polygon_has_the_hole_that_a_negative_click_cuts(client, file_server):
+    rings = np.full((120, 160, 3), 25, np.uint8)
+    cv2.circle(rings, (80, 60), 45, (230, 220, 60), -1)
+    cv2.circle(rings, (80, 60), 15, (90, 120, 240), -1)
+    write_image(file_server.folder / "data/upload/discs.png", rings)
+    config = CONFIG.replace("BrushLabels", "PolygonLabels")
+    marks = {"result": [click(60, 45), click(60, 80, positive=False)]}
+    (region,) = predict(client, [TASK], config=config, context=marks).get_json()["results"][0]["result"]
+    found = covered_by(region)
+    truth = rings[:, :, 0] == 230
+    assert not found[60, 80]
+    assert (found & truth).sum() / (found | truth).sum() > 0.9
 
 
 def test_an_empty_stroke_gets_a_reason_and_no_whole_prediction(client, discs):

@@ -3,10 +3,11 @@
 import logging
 
 import numpy as np
+import pytest
 
 from prebrush.web import create_app
 
-from .asking import mask_of, predict
+from .asking import TASK, mask_of, predict
 from .conftest import CONFIG, draw_discs, write_image
 
 
@@ -75,6 +76,29 @@ def test_several_images_in_a_task_carry_their_place(client, file_server):
     result = predict(client, [task], config=config).get_json()["results"][0]["result"]
     assert {region["item_index"] for region in result} == {0, 1}
     assert len({region["id"] for region in result}) == len(result)
+
+
+@pytest.mark.parametrize("nothing", [{}, {"second": None}, {"second": ""}])
+def test_a_task_may_leave_out_one_of_two_images(client, discs, nothing):
+    labels = '<Label value="Object"/>'
+    config = (
+        '<View><Image name="first" value="$first"/><Image name="other" value="$second"/>'
+        f'<BrushLabels name="a" toName="first">{labels}</BrushLabels>'
+        f'<BrushLabels name="b" toName="other">{labels}</BrushLabels></View>'
+    )
+
+    def images_of(data):
+        (entry,) = predict(client, [{"id": 1, "data": data}], config=config).get_json()["results"]
+        return {(region["from_name"], region["to_name"]) for region in entry["result"]} if entry else None
+
+    address = TASK["data"]["image"]
+    assert images_of({"first": address, **nothing}) == {("a", "first")}
+    # the same image at the other place is another task
+    assert images_of({"second": address}) == {("b", "other")}
+    assert images_of({"first": address, "second": address}) == {("a", "first"), ("b", "other")}
+    # none at all, or one that cannot be had, is a task to ask for again
+    assert images_of(nothing) is None
+    assert images_of({"first": address, "second": "/data/upload/missing.png"}) is None
 
 
 def test_background_is_sent_where_a_label_asks_for_it(client, file_server):

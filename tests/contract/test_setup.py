@@ -4,7 +4,7 @@ import pytest
 
 from prebrush.web import create_app
 
-from .asking import predict, set_up
+from .asking import TASK, predict, set_up
 from .conftest import CONFIG, draw_discs, write_image
 
 
@@ -12,6 +12,18 @@ def test_predict_without_any_setup(client, file_server):
     write_image(file_server.folder / "data/upload/discs.png", draw_discs())
     answer = predict(client, [{"id": 1, "data": {"image": "/data/upload/discs.png"}}], project="77.1").get_json()
     assert answer["results"][0]["result"]
+
+
+def test_predict_without_a_config_takes_what_setup_told(client, discs):
+    config = CONFIG.replace('name="mask"', 'name="mask" model_method="threshold"')
+    version = set_up(client, config=config)
+    for nothing in ("", None):
+        answer = predict(client, [TASK], config=nothing).get_json()
+        assert answer["model_version"] == version
+        assert answer["results"][0]["result"]
+    assert predict(client, [TASK], config=nothing, project="9.9").status_code == 400
+    # an empty config is one, too
+    assert predict(client, [TASK], config="<View></View>").status_code == 400
 
 
 def test_projects_do_not_see_each_others_parameters(client):

@@ -107,6 +107,11 @@ def _as_text(value: Any) -> str:
     return "" if value is None else str(value)
 
 
+def has_image(control: Control, data: Mapping[str, Any]) -> bool:
+    """Tell whether a task has anything where its image would be."""
+    return not _is_nothing(resolve(control.address, data))
+
+
 def image_addresses(control: Control, data: Mapping[str, Any]) -> tuple[str, ...]:
     """List the addresses of the image, or of all images where the control ``is_list``.
 
@@ -119,7 +124,7 @@ def image_addresses(control: Control, data: Mapping[str, Any]) -> tuple[str, ...
     """
     value = resolve(control.address, data)
     tag = f'<Image name="{control.to_name}">'
-    if value is None or value in ("", []):
+    if _is_nothing(value):
         known = ", ".join(list(data)[:10]) or "nothing"
         raise ImageNotFound(f"{tag} takes its image from {control.address!r}; the task's data has only: {known}")
     addresses = value if isinstance(value, list) else [value]
@@ -133,6 +138,10 @@ def image_addresses(control: Control, data: Mapping[str, Any]) -> tuple[str, ...
             found = "an empty text" if address == "" else type(address).__name__
             raise ImageNotFound(f"{tag} takes its image from {control.address!r}; expected an address, got {found}")
     return tuple(addresses) if control.is_list else (addresses[0],)
+
+
+def _is_nothing(value: Any) -> bool:
+    return value is None or value in ("", [])
 
 
 def labels_of(control: Control, data: Mapping[str, Any]) -> tuple[Label, ...]:
