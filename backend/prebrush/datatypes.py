@@ -208,7 +208,7 @@ class Control:
     from_name, to_name : str
         Names of the control tag and of the image tag it belongs to.
     tag : str
-        The tag's canonical name, one of ``labelstudio.config.REGION_TAGS``: ``BrushLabels``, ``Brush`` ...
+        The tag's canonical name, one of ``labelstudio.tags.REGION_TAGS``: ``BrushLabels``, ``Brush`` ...
     data_key : str
         First key in the task's data that leads to the image's address, for messages; `address` is the whole way.
     is_list : bool

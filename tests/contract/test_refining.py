@@ -8,8 +8,9 @@ import pytest
 
 from prebrush.datatypes import Prediction, Region
 from prebrush.labelstudio import rle
-from prebrush.labelstudio.config import REGION_TAGS, parse_label_config
+from prebrush.labelstudio.config import parse_label_config
 from prebrush.labelstudio.result import encode_prediction
+from prebrush.labelstudio.tags import REGION_TAGS
 
 from .asking import TASK, ask_marked, box, click, covered_by, mask_of, predict
 from .conftest import CONFIG

@@ -8,14 +8,8 @@ from hypothesis import strategies as st
 
 from prebrush.datatypes import Label
 from prebrush.errors import InvalidLabelConfig
-from prebrush.labelstudio.config import (
-    MAX_CHARACTERS,
-    MAX_CONTROLS,
-    MAX_LABELS,
-    REGION_TAGS,
-    LabelConfig,
-    parse_label_config,
-)
+from prebrush.labelstudio.config import MAX_CONTROLS, MAX_LABELS, LabelConfig, parse_label_config
+from prebrush.labelstudio.tags import MAX_CHARACTERS, REGION_TAGS
 
 RECORDED = Path(__file__).parents[2] / "recorded"
 IMAGE = '<Image name="image" value="$image"/>'
