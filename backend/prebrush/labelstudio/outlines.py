@@ -25,6 +25,12 @@ MAX_POINTS = 300
 MAX_PARTS = 20
 """Most outlines of one segment, largest first."""
 
+MAX_HOLES = MAX_POINTS // 5
+"""Most holes of one segment, largest first: each takes at least five corners."""
+
+_Ring: TypeAlias = npt.NDArray[np.int32]
+"""(k, 2), corners of an edge before any is left out."""
+
 _SPECK_PX = 9.0
 _SPECK_FRACTION = 0.02
 _FINEST_PX, _COARSEST_PX = 0.1, 2.0
@@ -110,36 +116,67 @@ def trace_outlines(mask: Mask, max_points: int = MAX_POINTS, *, with_holes: bool
     Cost: linear in pixels. The corners are chosen by the method of D. Douglas and T. Peucker, Cartographica 10(2),
     1973, doi:10.3138/FM57-6770-U75U-7727, with a tolerance that follows the part's thickness.
     """
+    rings = _trace(mask)
+    if not rings:
+        return []
+    areas = [cv2.contourArea(ring) for ring in rings]
+    smallest = min(max(_SPECK_PX, _SPECK_FRACTION * max(areas)), max(areas))
+    order = sorted(range(len(rings)), key=lambda place: -areas[place])[:MAX_PARTS]
+    kept = [rings[place] for place in order if areas[place] >= smallest]
+    holes = _find_holes(mask, kept) if with_holes else [[] for _ in kept]
+    return [_draw(ring, holes_of_it, max_points) for ring, holes_of_it in zip(kept, holes, strict=True)]
+
+
+def _trace(mask: Mask) -> list[_Ring]:
+    """Follow the outer edge of each connected part."""
     # At twice the size each pixel's corners are distinct: contour pixels 2c and 2c + 1 are its left and right edge.
     doubled = np.repeat(np.repeat(mask.view(np.uint8), 2, axis=0), 2, axis=1)
-    contours, hierarchy = cv2.findContours(doubled, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
-    if not contours:
-        return []
-    rings = [(contour[:, 0, :].astype(np.int32) + 1) // 2 for contour in contours]
-    areas = [cv2.contourArea(ring) for ring in rings]
-    # -1 where a ring is the outside of a part, else the part in which it is a hole
-    parents = hierarchy[0, :, 3].tolist()
-    parts = [place for place, parent in enumerate(parents) if parent < 0]
-    largest = max(areas[place] for place in parts)
-    smallest = min(max(_SPECK_PX, _SPECK_FRACTION * largest), largest)
-    holes: dict[int, list[int]] = {place: [] for place in parts}
-    for place, parent in enumerate(parents):
-        if with_holes and parent >= 0 and areas[place] >= _SPECK_PX:
-            holes[parent].append(place)
+    contours, _ = cv2.findContours(doubled, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    return [(contour[:, 0, :].astype(np.int32) + 1) // 2 for contour in contours]
 
-    def draw(part: int) -> Outline:
-        # two thirds are for the outside, if the rest is of use
-        own = max(3, max_points * 2 // 3) if holes[part] else max_points
-        outline = _simplify(rings[part], areas[part], own)
-        for hole in sorted(holes[part], key=lambda place: -areas[place]):
-            room = max_points - len(outline) - 2  # two corners more, where the bridge ends
-            if room < 3:
-                break
-            outline = _bridge(outline, _simplify(rings[hole], areas[hole], room))
-        return outline
 
-    order = sorted(parts, key=lambda place: -areas[place])[:MAX_PARTS]
-    return [draw(place) for place in order if areas[place] >= smallest]
+def _find_holes(mask: Mask, rings: list[_Ring]) -> list[list[_Ring]]:
+    """Follow the edges of the largest holes of each part, largest first.
+
+    OpenCV could find holes along with parts, but takes minutes where there are a million.
+    """
+    found: list[list[_Ring]] = [[] for _ in rings]
+    _, found_numbers, stats, _ = cv2.connectedComponentsWithStats((~mask).view(np.uint8), connectivity=4)
+    numbers = np.asarray(found_numbers)
+    left, top, width, height, area = np.asarray(stats).T
+    inside = (left > 0) & (top > 0) & (left + width < mask.shape[1]) & (top + height < mask.shape[0])
+    inside[0] = False  # the mask itself
+    holes = np.flatnonzero(inside & (area >= _SPECK_PX))
+    if not holes.size:
+        return found
+    parts = np.asarray(cv2.connectedComponents(mask.view(np.uint8), connectivity=8)[1])
+    owners = {int(parts[_pixel_of(ring)]): place for place, ring in enumerate(rings)}
+    for number in holes[np.argsort(-area[holes], kind="stable")][:MAX_HOLES].tolist():
+        x, y = int(left[number]), int(top[number])
+        hole = numbers[y : y + height[number], x : x + width[number]] == number
+        place = owners.get(int(parts[y - 1, x + int(hole[0].argmax())]))
+        if place is not None:
+            (ring,) = _trace(hole)
+            found[place].append((ring + np.array([x, y], np.int32))[::-1])
+    return found
+
+
+def _draw(ring: _Ring, holes: list[_Ring], max_points: int) -> Outline:
+    """Simplify the edge of a part, and add the holes for which there are corners left."""
+    # two thirds are for the outside, if the rest is of use
+    outline = _simplify(ring, max(3, max_points * 2 // 3) if holes else max_points)
+    for hole in holes:
+        room = max_points - len(outline) - 2  # two more where the bridge ends
+        if room < 3:
+            break
+        outline = _bridge(outline, _simplify(hole, room))
+    return outline
+
+
+def _pixel_of(ring: _Ring) -> tuple[int, int]:
+    """Find a pixel of the part that an edge runs around: below and right of its topmost corner, the first of them."""
+    x, y = min(ring.tolist(), key=lambda corner: (corner[1], corner[0]))
+    return y, x
 
 
 def _bridge(outline: Outline, hole: Outline) -> Outline:
@@ -150,9 +187,9 @@ def _bridge(outline: Outline, hole: Outline) -> Outline:
     return np.concatenate([outline[: own + 1], around, outline[own:]])
 
 
-def _simplify(corners: npt.NDArray[np.int32], area: float, max_points: int) -> Outline:
+def _simplify(corners: _Ring, max_points: int) -> Outline:
     """Leave corners out as long as the outline stays close for the thickness of what it encloses."""
-    thickness = area / max(cv2.arcLength(corners, closed=True), 1.0)
+    thickness = cv2.contourArea(corners) / max(cv2.arcLength(corners, closed=True), 1.0)
     tolerance = float(np.clip(_TOLERANCE_FRACTION * thickness, _FINEST_PX, _COARSEST_PX))
     simple = cv2.approxPolyDP(corners, tolerance, closed=True)
     while len(simple) > max_points:

@@ -126,6 +126,17 @@ def test_holes_are_reached_over_bridges_of_no_width() -> None:
     assert draw([filled], mask.shape)[40, 60]
 
 
+@settings(max_examples=200, deadline=None)
+@given(arrays(bool, st.tuples(st.integers(1, 7), st.integers(1, 7))))
+def test_parts_and_holes_within_each_other_come_back(cells: np.ndarray) -> None:
+    mask = np.kron(cells, np.ones((4, 4), bool))
+    outlines = trace_outlines(mask)
+    drawn = np.zeros(mask.shape, int)
+    for outline in outlines:
+        drawn += nonzero_winding(outline, mask.shape)
+    assert np.array_equal(drawn, mask)
+
+
 def test_one_speck_alone_is_kept() -> None:
     mask = np.zeros((9, 9), bool)
     mask[4, 4] = True
