@@ -29,6 +29,7 @@ from prebrush.recipes import (
     resolve,
 )
 from prebrush.segmentation.method import parse_knobs
+from prebrush.segmentation.scaling import WORKING_PIXELS
 from prebrush.segmenter import Segmenter, explain
 from prebrush.web.playground_reuse import FoundBefore
 
@@ -59,6 +60,8 @@ class Ask(msgspec.Struct, forbid_unknown_fields=True):
     points: Annotated[list[tuple[_Pixel, _Pixel, bool]], msgspec.Meta(max_length=MOST_MARKS)] = []
     boxes: Annotated[list[tuple[_Pixel, _Pixel, _Pixel, _Pixel, bool]], msgspec.Meta(max_length=MOST_MARKS)] = []
     most_pixels: Annotated[int, msgspec.Meta(ge=1000, le=MOST_PIXELS)] = MOST_PIXELS
+    working_pixels: Annotated[int, msgspec.Meta(ge=10_000, le=WORKING_PIXELS)] = WORKING_PIXELS
+    """Fewer give a draft: other masks, sooner."""
     is_urgent: bool = True
     """Whether a person waits for this one; a gallery's pictures let people go first."""
 
@@ -103,7 +106,8 @@ def answer(ask: Ask, picture: Picture, segmenter: Segmenter, found: FoundBefore,
             # nothing found is an answer, as it is in the editor
             segments, note = _nothing(picture), str(error)
     elif ask.is_urgent:
-        segments = segmenter.compute(picture.pixels, found.reusing(recipe, picture), Urgency.NOW)
+        with found.reusing(recipe) as reusing:
+            segments = segmenter.compute(picture.pixels, reusing, Urgency.NOW, ask.working_pixels)
     else:
         # a gallery tells how long each method takes
         segments = segmenter.compute(picture.pixels, recipe, Urgency.BATCH)

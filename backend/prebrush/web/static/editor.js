@@ -4,18 +4,25 @@ import { byId, complain, duration, plural, say } from "./dom.js";
 import { drawKnobs } from "./knobs.js";
 import { Marks } from "./marks.js";
 import { colorsOf, paint } from "./overlay.js";
+import { draftSize, learnPace } from "./pace.js";
 import { currentPhoto } from "./photos.js";
 import { Lane } from "./server.js";
 import { askedLabels, changed, choiceOf, methodOf, onChange, state } from "./state.js";
 import { buildPane, Viewer } from "./viewer.js";
 
+/** Rest after a change that was shown as a draft, before the exact masks are asked for. */
+const REST_MS = 180;
+
 const lane = new Lane("editor");
+// of its own: what is exact may take its time, and the next draft does not wait for it
+const exactLane = new Lane("editor-exact");
 const marks = new Marks();
 let viewer = null;
 let pending = null;
 let cross = null;
 let corner = null;
 let answer = null;
+let resting = 0;
 
 const mode = () => document.querySelector("input[name=mode]:checked").value;
 const isNegative = (event) => event.altKey || event.shiftKey || byId("negative").getAttribute("aria-pressed") === "true";
@@ -52,29 +59,44 @@ function finishBox(from, to, positive) {
   if (isBox) segment();
 }
 
-/** Ask for the masks of what is set, and show them; older questions are given up. */
-export async function segment() {
+/**
+ * Ask for the masks of what is set, and show them; older questions are given up. Where the exact masks take longer than
+ * a hand waits, a draft is shown first.
+ *
+ * @param knob the one that was moved, if one was: what it cost before tells what it will.
+ */
+export async function segment(knob = "") {
   const photo = currentPhoto();
   if (!photo || byId("editor").hidden) return;
+  const ask = { choice: choiceOf(state.method), labels: askedLabels(), ...marks.asked() };
+  const { method } = state;
+  const size = knob && !marks.count ? draftSize(method, knob, photo.bitmap) : null;
+  clearTimeout(resting);
+  exactLane.drop();
   byId("result").setAttribute("aria-busy", "true");
+  if (!size) return show(lane, photo, ask, method, knob);
+  const isShown = await show(lane, photo, { ...ask, working_pixels: size }, method, knob);
+  if (!isShown) return;
+  clearTimeout(resting);
+  resting = setTimeout(() => show(exactLane, photo, ask, method, knob), REST_MS);
+}
+
+/** Show the answer to a question; tells whether one came. */
+async function show(way, photo, ask, method, knob) {
+  const isDraft = "working_pixels" in ask;
   try {
-    const ask = { choice: choiceOf(state.method), labels: askedLabels(), ...marks.asked() };
-    const found = await lane.ask(photo, ask);
-    if (!found || photo !== currentPhoto()) return;
+    const found = await way.ask(photo, ask);
+    if (!found || photo !== currentPhoto()) return false;
     answer = found;
+    if (!marks.count) learnPace(method, knob, photo.bitmap, found.milliseconds, ask.working_pixels);
     drawAnswer();
-    tell(found);
+    if (isDraft) say("A draft; the exact masks follow …");
+    else tell(found);
   } catch (error) {
     complain(error);
   }
-  byId("result").setAttribute("aria-busy", "false");
-}
-
-function tell({ segments, milliseconds, method, why, note }) {
-  if (note) return say(note);
-  const isElse = marks.count > 0 && method !== state.method;
-  const chosen = why.slice(method.length + 2);
-  say(`${plural(segments, "segment")} in ${duration(milliseconds)}${isElse ? ` by ${method}` : ""}${chosen ? `: ${chosen}` : ""}`);
+  if (!isDraft) byId("result").setAttribute("aria-busy", "false");
+  return true;
 }
 
 function drawAnswer() {
@@ -110,14 +132,16 @@ export function drawMethod() {
   byId("method").value = method.name;
   byId("summary").textContent = `${method.summary}.`;
   state.params[method.name] ??= {};
-  drawKnobs(byId("params"), "params", method.knobs, state.params[method.name], () => changed("setting"));
+  drawKnobs(byId("params"), "params", method.knobs, state.params[method.name], (knob) => changed("setting", knob));
   for (const section of ["regions", "labels", "prompts"]) {
-    drawKnobs(byId(section), section, state.form[section], state[section], () => changed("setting"));
+    drawKnobs(byId(section), section, state.form[section], state[section], (knob) => changed("setting", knob));
   }
 }
 
 export function leaveEditor() {
+  clearTimeout(resting);
   lane.drop();
+  exactLane.drop();
 }
 
 function reset() {
@@ -229,5 +253,5 @@ export function startEditor(choose) {
     });
   }
   startLook();
-  onChange("setting", segment);
+  onChange("setting", ({ detail }) => segment(detail));
 }
