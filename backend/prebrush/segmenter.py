@@ -21,7 +21,6 @@ from prebrush.segmentation.cleanup import UNTOUCHED
 from prebrush.segmentation.method import Arrays
 from prebrush.segmentation.picking import pick_segments
 from prebrush.segmentation.pipeline import run as run_pipeline
-from prebrush.segmentation.scaling import WORKING_PIXELS
 from prebrush.sharing import Sharing
 from prebrush.storage import Storage, pack_arrays, pack_segments, unpack_arrays, unpack_segments
 
@@ -68,16 +67,23 @@ class Segmenter:
         """Bytes of the prepared images in memory."""
         return self._prepared.size
 
-    def compute(
-        self,
-        pixels: RGBImage,
-        recipe: Recipe,
-        urgency: Urgency = Urgency.NOW,
-        working_pixels: int = WORKING_PIXELS,
-    ) -> Segments:
-        """Segment an image at about so many pixels, waiting for a free core."""
+    def compute(self, pixels: RGBImage, recipe: Recipe, urgency: Urgency = Urgency.NOW) -> Segments:
+        """Segment an image, waiting for a free core."""
         with self.cores.take(urgency), self._measures.clock("segment", recipe.method.name):
-            return compute_segments(pixels, recipe, working_pixels=working_pixels)
+            return compute_segments(pixels, recipe)
+
+    def draft(self, pixels: RGBImage, recipe: Recipe, most_pixels: int) -> Segments:
+        """Segment a smaller copy of an image, of about so many pixels, and leave the segments at that size."""
+        with self.cores.take(Urgency.NOW), self._measures.clock("segment", recipe.method.name):
+            return run_pipeline(
+                pixels,
+                recipe.method,
+                recipe.params,
+                recipe.cleanup,
+                classes=recipe.classes,
+                working_pixels=most_pixels,
+                enlarged=False,
+            )
 
     def segments(self, picture: Picture, recipe: Recipe, urgency: Urgency) -> Segments:
         """Take the segments from the storage, or compute and keep them."""
@@ -211,13 +217,9 @@ class Segmenter:
         return None if arrays is None else kind(*arrays)
 
 
-def compute_segments(
-    pixels: RGBImage, recipe: Recipe, prompt: Prompt | None = None, working_pixels: int = WORKING_PIXELS
-) -> Segments:
+def compute_segments(pixels: RGBImage, recipe: Recipe, prompt: Prompt | None = None) -> Segments:
     """Run one recipe on one image."""
-    return run_pipeline(
-        pixels, recipe.method, recipe.params, recipe.cleanup, prompt or Prompt(), recipe.classes, working_pixels
-    )
+    return run_pipeline(pixels, recipe.method, recipe.params, recipe.cleanup, prompt or Prompt(), recipe.classes)
 
 
 def explain(pixels: RGBImage, recipe: Recipe) -> str:

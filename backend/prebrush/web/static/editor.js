@@ -23,6 +23,8 @@ let cross = null;
 let corner = null;
 let answer = null;
 let resting = 0;
+let repainting = 0;
+let paintedReach = 1;
 
 const mode = () => document.querySelector("input[name=mode]:checked").value;
 const isNegative = (event) => event.altKey || event.shiftKey || byId("negative").getAttribute("aria-pressed") === "true";
@@ -42,6 +44,7 @@ const tool = {
   },
   draw(svg, place) {
     marks.draw(svg, place, { pending, cross: document.activeElement === byId("result") ? cross : null });
+    mindOutlines();
   },
 };
 
@@ -49,14 +52,12 @@ const boxOf = (from, to) => [Math.min(from.row, to.row), Math.min(from.col, to.c
 
 function mark(place, positive) {
   marks.addPoint(place.row, place.col, positive);
-  viewer.render();
-  segment();
+  marksChanged();
 }
 
 function finishBox(from, to, positive) {
-  const isBox = marks.addBox(from, to, positive);
-  viewer.render();
-  if (isBox) segment();
+  if (marks.addBox(from, to, positive)) marksChanged();
+  else viewer.render();
 }
 
 /**
@@ -67,7 +68,7 @@ function finishBox(from, to, positive) {
  */
 export async function segment(knob = "") {
   const photo = currentPhoto();
-  if (!photo || byId("editor").hidden) return;
+  if (!photo?.bitmap || byId("editor").hidden) return;
   const ask = { choice: choiceOf(state.method), labels: askedLabels(), ...marks.asked() };
   const { method } = state;
   const size = knob && !marks.count ? draftSize(method, knob, photo.bitmap) : null;
@@ -75,7 +76,7 @@ export async function segment(knob = "") {
   exactLane.drop();
   byId("result").setAttribute("aria-busy", "true");
   if (!size) return show(lane, photo, ask, method, knob);
-  const isShown = await show(lane, photo, { ...ask, working_pixels: size }, method, knob);
+  const isShown = await show(lane, photo, { ...ask, draft_pixels: size }, method, knob);
   if (!isShown) return;
   clearTimeout(resting);
   resting = setTimeout(() => show(exactLane, photo, ask, method, knob), REST_MS);
@@ -83,12 +84,12 @@ export async function segment(knob = "") {
 
 /** Show the answer to a question; tells whether one came. */
 async function show(way, photo, ask, method, knob) {
-  const isDraft = "working_pixels" in ask;
+  const isDraft = "draft_pixels" in ask;
   try {
     const found = await way.ask(photo, ask);
     if (!found || photo !== currentPhoto()) return false;
     answer = found;
-    if (!marks.count) learnPace(method, knob, photo.bitmap, found.milliseconds, ask.working_pixels);
+    if (!marks.count) learnPace(method, knob, photo.bitmap, found.milliseconds, ask.draft_pixels);
     drawAnswer();
     if (isDraft) say("A draft; the exact masks follow …");
     else tell(found);
@@ -99,32 +100,56 @@ async function show(way, photo, ask, method, knob) {
   return true;
 }
 
+function tell({ segments, milliseconds, method, why, note }) {
+  if (note) return say(note);
+  const isElse = marks.count > 0 && method !== state.method;
+  const chosen = why.slice(method.length + 2);
+  say(`${plural(segments, "segment")} in ${duration(milliseconds)}${isElse ? ` by ${method}` : ""}${chosen ? `: ${chosen}` : ""}`);
+}
+
 function drawAnswer() {
-  if (!answer) return;
+  if (!answer || !currentPhoto().bitmap) return;
   const { look, names, form } = state;
   const colors = colorsOf(answer, { palette: form.palette, labels: names, byLabel: look.byLabel });
   // what was marked has no label of its own: a blue that few things have
   if (marks.count) colors.fill(form.palette[1]);
-  // a line must be about a pixel of the screen to be seen
-  const reach = Math.min(4, Math.max(1, Math.round(1 / viewer.scale)));
-  paint(byId("result").querySelector(".overlay"), answer, colors, { ...look, reach });
+  paintedReach = reachOf();
+  paint(byId("result").querySelector(".overlay"), answer, colors, { ...look, reach: paintedReach });
+}
+
+/** A line must be about a pixel of the screen to be seen: so many pixels of the answer. */
+function reachOf() {
+  const shown = currentPhoto().bitmap.width * viewer.scale;
+  return Math.min(6, Math.max(1, Math.round(answer.width / shown)));
+}
+
+/** Draw the outlines anew after zooming, when the hand rests. */
+function mindOutlines() {
+  if (!answer || !currentPhoto().bitmap || reachOf() === paintedReach) return;
+  clearTimeout(repainting);
+  repainting = setTimeout(drawAnswer, 120);
 }
 
 export async function showPhoto(photo) {
   marks.clear();
   cross = corner = answer = null;
+  drawTools();
+  viewer.clear();
+  byId("panes").classList.remove("is-unseen");
   try {
     const bitmap = await photo.show();
     if (!bitmap) return;
     byId("panes").style.setProperty("--ratio", bitmap.height / bitmap.width);
     byId("panes").classList.toggle("is-upright", bitmap.height > 0.85 * bitmap.width);
+    byId("panes").classList.toggle("is-wide", bitmap.height < 0.4 * bitmap.width);
     viewer.setPicture(bitmap);
-    const overlay = byId("result").querySelector(".overlay");
-    overlay.getContext("2d").clearRect(0, 0, overlay.width, overlay.height);
-    await segment();
   } catch (error) {
-    complain(error);
+    if (photo !== currentPhoto()) return;
+    byId("panes").classList.add("is-unseen");
+    byId("result").setAttribute("aria-busy", "false");
+    return complain(error);
   }
+  await segment();
 }
 
 export function drawMethod() {
@@ -139,6 +164,7 @@ export function drawMethod() {
 }
 
 export function leaveEditor() {
+  answer = null;
   clearTimeout(resting);
   lane.drop();
   exactLane.drop();
@@ -192,16 +218,35 @@ function markCross(event) {
 }
 
 function undo() {
+  if (!marks.count) return;
   marks.undo();
-  viewer.render();
-  segment();
+  marksChanged();
 }
 
 function clear() {
+  if (!marks.count) return;
   marks.clear();
+  marksChanged();
+}
+
+function marksChanged() {
   corner = pending = null;
   viewer.render();
+  drawTools();
   segment();
+}
+
+/** Show the tools for marks where there are any, or may be. */
+function drawTools() {
+  const marking = mode() !== "move";
+  byId("negative").hidden = !marking;
+  for (const id of ["undo", "clear"]) {
+    const button = byId(id);
+    if (button === document.activeElement && !marking && !marks.count) byId("result").focus();
+    button.hidden = !marking && !marks.count;
+    // not disabled: who has just used it would lose the focus
+    button.setAttribute("aria-disabled", String(!marks.count));
+  }
 }
 
 function toggle(button) {
@@ -250,6 +295,7 @@ export function startEditor(choose) {
       byId("panes").dataset.mode = mode();
       corner = pending = null;
       viewer.render();
+      drawTools();
     });
   }
   startLook();
