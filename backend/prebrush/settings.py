@@ -267,7 +267,7 @@ def _parse_section(name: str, values: Mapping[str, Any]) -> Any:
     except InvalidParams as error:
         if any(key in str(error) for section, key in SECRETS if section == name):
             raise ConfigError(f"section {name!r}: a secret has the wrong form") from None
-        raise ConfigError(f"section {name!r}: {error}") from error
+        raise ConfigError(str(error)) from error
 
 
 def _choice(where: str, entry: object) -> Mapping[str, Any]:
