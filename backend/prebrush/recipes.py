@@ -18,7 +18,7 @@ from prebrush.errors import InvalidParams
 from prebrush.naming import LabelRule, wanted_classes
 from prebrush.segmentation import DEFAULT_METHOD, METHODS, get_method
 from prebrush.segmentation.cleanup import Cleanup
-from prebrush.segmentation.method import Method, knobs_of, param, parse_knobs, show
+from prebrush.segmentation.method import Method, join_knobs, knobs_of, param, parse_knobs, show
 from prebrush.segmentation.pipeline import PIPELINE_VERSION
 from prebrush.settings import CHOICE_KEYS
 
@@ -214,12 +214,9 @@ def method_of(levels: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _params_for(method: str, levels: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Merge the knobs, leaving out those that a level meant for another method."""
-    merged: dict[str, Any] = {}
-    for position in reversed(range(len(levels))):
-        if method_of(levels[position:]) == method:
-            merged.update(levels[position].get("params") or {})
-    return merged
+    """Join the knobs, leaving out those that a level meant for another method."""
+    meant = [place for place in reversed(range(len(levels))) if method_of(levels[place:]) == method]
+    return join_knobs(get_method(method).params_class, (levels[place].get("params") or {} for place in meant))
 
 
 def merged(levels: Sequence[Mapping[str, Any]], key: str) -> dict[str, Any]:

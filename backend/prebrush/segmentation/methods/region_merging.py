@@ -66,7 +66,9 @@ class Params:
         0.0,
         low=0,
         high=100,
-        help="Merge what costs less, at any number: 2 is fine, 5 coarse; 0 goes by n_regions.",
+        instead_of="n_regions",
+        unset=0,
+        help="In place of n_regions: merge what costs less, at any number; 2 is fine, 5 coarse, 0 goes by n_regions.",
     )
     adaptive: bool = param(
         True, help="Fewer regions in a plain image, more in a busy one; off gives exactly n_regions, if it has so many."
