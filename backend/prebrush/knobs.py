@@ -32,6 +32,8 @@ class Knob:
     """Name of a knob that is not looked at where this one is set."""
     unset: float | None = None
     """The value at which this one is not set, such as -1 for "choose by the image"."""
+    counts_segments: bool = False
+    """Whether who sets it asks for so many segments."""
 
     def parse(self, value: object) -> Any:
         """Turn a value from a tag, a JSON object or the command line into the knob's type.
@@ -119,12 +121,12 @@ def param(
     up_to: str = "",
     instead_of: str = "",
     unset: float | None = None,
+    counts_segments: bool = False,
 ) -> Any:
     """Declare a knob as the default of a field in a method's ``Params`` dataclass; see `Knob`."""
-    metadata = {"help": help, "low": low, "high": high, "choices": choices, "unit": unit}
-    return dataclasses.field(
-        default=default, metadata={**metadata, "up_to": up_to, "instead_of": instead_of, "unset": unset}
-    )
+    shown = {"help": help, "low": low, "high": high, "choices": choices, "unit": unit}
+    rules = {"up_to": up_to, "instead_of": instead_of, "unset": unset, "counts_segments": counts_segments}
+    return dataclasses.field(default=default, metadata={**shown, **rules})
 
 
 def knobs_of(params_class: type[Any]) -> tuple[Knob, ...]:

@@ -11,6 +11,8 @@ from prebrush.knobs import Knob, join_knobs, knobs_of, param, parse_knobs
 from prebrush.recipes import build_recipe, resolve
 from prebrush.segmentation import METHODS
 from prebrush.segmentation.cleanup import Cleanup
+from prebrush.segmentation.pipeline import run
+from scenes import cracked_ground
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,3 +112,20 @@ def test_equal_pixels_have_equal_fingerprints():
     assert (
         recipe.fingerprint == build_recipe({"method": "ridge", "params": {"sigma_min": 8, "sigma_max": 8}}).fingerprint
     )
+
+
+@pytest.mark.parametrize("asked", [31, 400, 3000])
+def test_who_asks_for_many_superpixels_gets_them(asked: int) -> None:
+    image = cracked_ground(0)[0]
+    recipe = build_recipe({"method": "slic", "params": {"n_segments": str(asked)}})
+    found = len(run(image, recipe.method, recipe.params, recipe.cleanup))
+    assert 0.75 * asked < found < 1.5 * asked
+
+
+def test_but_not_against_what_the_clean_up_is_told() -> None:
+    choice = {"method": "slic", "params": {"n_segments": 400}, "regions": {"max": 20, "min_area": 50}}
+    assert (build_recipe(choice).cleanup.max_regions, build_recipe(choice).cleanup.min_area) == (20, 50)
+    below = {"regions": {"max": 7}}
+    assert build_recipe({"method": "slic", "params": {"n_segments": 400}}, below=below).cleanup.max_regions == 7
+    for params in ({}, {"n_segments": 20}, {"compactness": 5}):
+        assert build_recipe({"method": "slic", "params": params}).cleanup == Cleanup()

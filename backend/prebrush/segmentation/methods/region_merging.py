@@ -61,7 +61,10 @@ geometric mean of the numbers over photos; it holds within a tenth from 2 to 100
 class Params:
     """Knobs."""
 
-    n_regions: int = param(10, low=1, high=10_000, help="About how many regions a photo of average detail is cut into.")
+    n_regions: int = param(
+        10, low=1, high=10_000, counts_segments=True,
+        help="About how many regions a photo of average detail is cut into.",
+    )  # fmt: skip
     threshold: float = param(
         0.0,
         low=0,

@@ -20,7 +20,7 @@ SMALLEST_SHARE = 0.25
 class Params:
     """Knobs, with scikit-image's names and meaning."""
 
-    n_segments: int = param(200, low=1, high=1_000_000, help="About how many superpixels.")
+    n_segments: int = param(200, low=1, high=1_000_000, counts_segments=True, help="About how many superpixels.")
     compactness: float = param(
         10.0,
         low=0,
