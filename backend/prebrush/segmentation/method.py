@@ -10,10 +10,21 @@ import numpy.typing as npt
 
 from prebrush.datatypes import LabelMap, Prompt, RGBImage, Segments
 from prebrush.errors import SegmentationError
-from prebrush.knobs import Knob, knobs_of, param, parse_knobs, show
+from prebrush.knobs import Knob, join_knobs, knobs_of, param, parse_knobs, show
 from prebrush.segmentation.kernels.components import areas_of
 
-__all__ = ["Arrays", "Knob", "Method", "Preparation", "PromptKind", "knobs_of", "param", "parse_knobs", "show"]
+__all__ = [
+    "Arrays",
+    "Knob",
+    "Method",
+    "Preparation",
+    "PromptKind",
+    "join_knobs",
+    "knobs_of",
+    "param",
+    "parse_knobs",
+    "show",
+]
 
 P = TypeVar("P")
 PromptKind = Literal["points", "boxes", "scribble"]

@@ -62,12 +62,17 @@ geometric mean of the numbers over photos; it holds within a tenth from 2 to 100
 class Params:
     """Knobs."""
 
-    n_regions: int = param(10, low=1, high=10_000, help="About how many regions a photo of average detail is cut into.")
+    n_regions: int = param(
+        10, low=1, high=10_000, counts_segments=True,
+        help="About how many regions a photo of average detail is cut into.",
+    )  # fmt: skip
     threshold: float = param(
         0.0,
         low=0,
         high=100,
-        help="Merge what costs less, at any number: 2 is fine, 5 coarse; 0 goes by n_regions.",
+        instead_of="n_regions",
+        unset=0,
+        help="In place of n_regions: merge what costs less, at any number; 2 is fine, 5 coarse, 0 goes by n_regions.",
     )
     adaptive: bool = param(
         True, help="Fewer regions in a plain image, more in a busy one; off gives exactly n_regions, if it has so many."

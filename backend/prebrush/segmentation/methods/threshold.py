@@ -35,11 +35,13 @@ class Params:
     polarity: str = param("auto", choices=("auto", "bright", "dark"), help="Which side of the cut the objects are on.")
     value: float = param(128.0, low=0, high=255, help="The threshold of the manual algorithm; bright is above it.")
     low: float = param(
-        -1.0, low=-1, high=255, help="Lower threshold of hysteresis; -1 takes the lower one between three classes."
-    )
+        -1.0, low=-1, high=255, up_to="high", unset=-1,
+        help="Lower threshold of hysteresis; -1 takes the lower one between three classes.",
+    )  # fmt: skip
     high: float = param(
-        -1.0, low=-1, high=255, help="Upper threshold of hysteresis; -1 takes the upper one between three classes."
-    )
+        -1.0, low=-1, high=255, unset=-1,
+        help="Upper threshold of hysteresis; -1 takes the upper one between three classes.",
+    )  # fmt: skip
     sigma: float = param(0.0, low=0, high=50, unit="px", help="Blur before the cut; 0 is none.")
 
 
@@ -220,10 +222,15 @@ def segment(image: RGBImage, params: Params, prompt: Prompt) -> LabelMap:
 
 
 def _above_both(gray: GrayImage, low: float, high: float, polarity: Literal["bright", "dark"]) -> Mask:
-    """Take what is above the lower threshold and connected to what is above the upper one; for dark objects below."""
+    """Take what is above the lower threshold and connected to what is above the upper one; for dark objects below.
+
+    A threshold that is chosen here makes way for one that is given.
+    """
     levels, _ = find_thresholds(histogram(gray), 3)
-    low = low if low >= 0 else levels[0]
-    high = max(low, high if high >= 0 else levels[-1])
+    if low < 0:
+        low = levels[0] if high < 0 else min(levels[0], high)
+    if high < 0:
+        high = max(low, levels[-1])
     sure, likely = (gray > high, gray > low) if polarity == "bright" else (gray <= low, gray <= high)
     pieces, origin = connected_components(likely.astype(np.int32), diagonal=False)
     reached = np.zeros(origin.size, np.bool_)
@@ -231,4 +238,4 @@ def _above_both(gray: GrayImage, low: float, high: float, polarity: Literal["bri
     return np.asarray(reached[pieces] & likely, np.bool_)
 
 
-METHOD = Method(segment, Params, version=2, class_name="foreground")
+METHOD = Method(segment, Params, version=3, class_name="foreground")
