@@ -2,7 +2,7 @@
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -26,13 +26,23 @@ GREEN_TOLERANCE = 25.0
 """Colours that differ by more than about this many levels are not mixed by that, so that thin leaves stay thin."""
 
 
+def channel_knob() -> Any:
+    """Declare the knob ``channel`` of a method that cuts one."""
+    return param("auto", choices=("auto", *CHANNELS), help="What is cut; auto takes the clearest channel.")
+
+
+def polarity_knob() -> Any:
+    """Declare the knob ``polarity`` of a method that tells objects from a background."""
+    return param("auto", choices=("auto", "bright", "dark"), help="Which side of the cut the objects are on.")
+
+
 @dataclass(frozen=True, slots=True)
 class Params:
     """Knobs."""
 
     algorithm: str = param("otsu", choices=(*RULES, "manual", "hysteresis"), help="Rule that finds the threshold.")
-    channel: str = param("auto", choices=("auto", *CHANNELS), help="What is cut; auto takes the clearest channel.")
-    polarity: str = param("auto", choices=("auto", "bright", "dark"), help="Which side of the cut the objects are on.")
+    channel: str = channel_knob()
+    polarity: str = polarity_knob()
     value: float = param(128.0, low=0, high=255, help="The threshold of the manual algorithm; bright is above it.")
     low: float = param(
         -1.0, low=-1, high=255, up_to="high", unset=-1,
