@@ -188,9 +188,8 @@ def segment(image: RGBImage, params: Params, prompt: Prompt) -> LabelMap:
     Thresholds are those of scikit-image for 8-bit images. The automatic channel and polarity look for objects on a
     background that fills most of the frame and of its edge; see `cut`. On the channels that measure a thing, such as
     ``excess_green``, objects are what is high; that one is measured after a filter that takes out noise and keeps
-    edges. ``hysteresis`` has two thresholds: objects are the connected pieces
-    above the lower one that reach above the upper one somewhere; dark ones lie below the upper one and reach below the
-    lower one.
+    edges. ``hysteresis`` has two thresholds: objects are the connected pieces above the lower one that reach above the
+    upper one somewhere; dark ones lie below the upper one and reach below the lower one.
 
     Parameters
     ----------
@@ -210,8 +209,13 @@ def segment(image: RGBImage, params: Params, prompt: Prompt) -> LabelMap:
     Cost: linear in pixels, about a millisecond a megapixel and channel. Fails under uneven light, and where objects and
     background share their values. `minimum` takes Otsu's threshold where the histogram does not have two peaks.
 
-    Sources: see `prebrush.segmentation.thresholds`; M. Sezgin, B. Sankur, Journal of Electronic Imaging 13(1), 2004,
-    doi:10.1117/1.1631315, compares the rules.
+    Sources: N. Otsu, IEEE Trans. SMC 9(1), 1979, doi:10.1109/TSMC.1979.4310076; C. H. Li, P. K. S. Tam, Pattern
+    Recognition Letters 19(8), 1998, doi:10.1016/S0167-8655(98)00057-9; G. W. Zack, W. E. Rogers, S. A. Latt, J.
+    Histochem. Cytochem. 25(7), 1977, doi:10.1177/25.7.70454 (triangle); J.-C. Yen, F.-J. Chang, S. Chang, IEEE Trans.
+    Image Processing 4(3), 1995, doi:10.1109/83.366472; T. W. Ridler, S. Calvard, IEEE Trans. SMC 8(8), 1978,
+    doi:10.1109/TSMC.1978.4310039 (isodata); C. A. Glasbey, CVGIP 55(6), 1993, doi:10.1006/cgip.1993.1040 (mean);
+    J. M. S. Prewitt, M. L. Mendelsohn, Ann. N.Y. Acad. Sci. 128, 1966, doi:10.1111/j.1749-6632.1965.tb11715.x
+    (minimum). M. Sezgin, B. Sankur, Journal of Electronic Imaging 13(1), 2004, doi:10.1117/1.1631315, compares them.
 
     Examples
     --------
