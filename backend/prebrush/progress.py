@@ -26,7 +26,9 @@ def show_progress(total: int, what: str) -> Iterator[Callable[[str], None]]:
         TimeRemainingColumn(),
         TextColumn("{task.fields[at]}"),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    # without a terminal nothing is drawn: not even the empty line that would stand before an error
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(what, total=total, at="")
         yield lambda text: progress.update(task, advance=1, at=escape(text[:60]))
 

@@ -46,7 +46,7 @@ class PromptRule:
         help="What answers clicks and boxes; auto is the tag's method if it was chosen and reads clicks, else prompt.",
     )
     refine: bool = param(
-        False, help="Marks that touch a brush region of their label change that region instead of making one more."
+        False, help="Marks that touch a region of their label change that region instead of making one more."
     )
     prepare: bool = param(True, help="Prepare the image for clicks in the background when a task is opened.")
 

@@ -100,6 +100,9 @@ def begin_or_go_on(client: Client, run: ProjectRun) -> Board:
             queue.try_again(board)
             queue.feed(board)
             return board
+        if plan.key == run.project.key:
+            # workers that met its chunks after the method was changed would take themselves for unfit
+            queue.forget(board)
     span = run.project.span()
     board = Board.create(
         client,

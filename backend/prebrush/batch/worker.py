@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from types import FrameType
 from typing import Any
 
@@ -241,5 +242,7 @@ def run_worker(settings: Settings, *, burst: bool = False) -> None:
 
 
 def count_workers(client: Any) -> int:
-    """Count the workers that are alive, on all machines."""
-    return len(SimpleWorker.all(connection=client, job_class=ChunkJob, queue=ChunkQueue(client).rq))
+    """Count the workers that gave a sign of life lately, on all machines."""
+    found = SimpleWorker.all(connection=client, job_class=ChunkJob, queue=ChunkQueue(client).rq)
+    oldest = datetime.now(UTC) - timedelta(seconds=LEASE_S)
+    return sum(each.last_heartbeat is None or each.last_heartbeat >= oldest for each in found)

@@ -188,6 +188,33 @@ def test_a_folder_becomes_a_file_to_import(photos, tmp_path, run):
     assert (tmp_path / "prelabel-my photos/index.html").is_file()
 
 
+def test_the_next_run_over_a_folder_adds_what_had_failed(photos, tmp_path, run):
+    assert json.loads(run(photos, "--out", "t.json", "--json")[1])["failed"] == 1
+    (photos / "broken.jpg").write_bytes(draw(9))
+    status, output, errors = run(photos, "--out", "t.json", "--json")
+    assert status == 0, errors
+    facts = json.loads(output)
+    assert (facts["done"], facts["skipped"], facts["failed"]) == (1, 6, 0)
+    assert len(json.loads((tmp_path / "t.json").read_text())) == 7
+
+
+def test_a_name_that_is_no_text_costs_its_own_image_alone(photos, tmp_path, run):
+    (photos / os.fsdecode(b"caf\xe9.png")).write_bytes(draw(1))
+    (photos / "broken.jpg").unlink()
+    status, output, _ = run(photos, "--out", "t.json", "--json")
+    facts = json.loads(output)
+    assert (status, facts["done"], facts["failed"]) == (1, 6, 1)
+    assert "rename" in facts["failures"][0]["reason"]
+    assert "caf\\udce9.png" in (tmp_path / "prelabel-my photos/index.html").read_text()
+
+
+def test_a_folder_behind_a_link_goes_by_the_name_of_the_link(photos, tmp_path, run):
+    (tmp_path / "link").symlink_to(photos, target_is_directory=True)
+    run("link", "--out", "t.json")
+    assert "/data/local-files/?d=link/disc%200.png" in (tmp_path / "t.json").read_text()
+    assert (tmp_path / "prelabel-link/index.html").is_file()
+
+
 def test_addresses_of_images_are_written_as_asked(photos, tmp_path, run):
     address = "https://host/{folder}/x-{name}"
     status, _, errors = run(photos, "--out", "t.json", "--image-url", address)

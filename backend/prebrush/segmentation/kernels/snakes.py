@@ -49,6 +49,30 @@ def _repeat_border(inside: npt.NDArray[np.uint8]) -> None:
 
 
 @compiled
+def _push(
+    inside: npt.NDArray[np.uint8],
+    speed: npt.NDArray[np.float32],
+    least: np.float32,
+    outwards: bool,
+    result: npt.NDArray[np.uint8],
+) -> None:
+    """Dilate or erode by one pixel where the speed is over the least.
+
+    Erosion is the dilation of what is outside. The border does not push: an object there would be worn down from it.
+    """
+    _repeat_border(inside)
+    side = np.uint8(0) if outwards else np.uint8(1)
+    for row in range(1, inside.shape[0] - 1):
+        for col in range(1, inside.shape[1] - 1):
+            pushed = np.uint8(0)
+            for near_row in range(row - 1, row + 2):
+                for near_col in range(col - 1, col + 2):
+                    pushed |= inside[near_row, near_col] ^ side
+            fast = np.uint8(speed[row - 1, col - 1] > least)
+            result[row, col] = ((inside[row, col] ^ side) | (pushed & fast)) ^ side
+
+
+@compiled
 def _smooth(
     inside: npt.NDArray[np.uint8],
     spare: npt.NDArray[np.uint8],
@@ -71,13 +95,12 @@ def _smooth(
             if open_border:
                 _repeat_border(spare)
             _inf_sup(spare, inside)
-    changed = False
+    changed = np.uint8(0)
     for row in range(1, inside.shape[0] - 1):
         for col in range(1, inside.shape[1] - 1):
-            if inside[row, col] != before[row, col]:
-                changed = True
-                before[row, col] = inside[row, col]
-    return changed
+            changed |= inside[row, col] ^ before[row, col]
+            before[row, col] = inside[row, col]
+    return bool(changed)
 
 
 # one long loop: handing arrays to a function for each pixel takes several times as long
@@ -133,7 +156,7 @@ def _chan_vese(  # noqa: C901, PLR0912  see above
 
 # one long loop: handing arrays to a function for each pixel takes several times as long
 @compiled
-def _geodesic(  # noqa: C901, PLR0912  see above
+def _geodesic(  # noqa: C901  see above
     speed: npt.NDArray[np.float32],
     inside: npt.NDArray[np.uint8],
     iterations: int,
@@ -148,18 +171,7 @@ def _geodesic(  # noqa: C901, PLR0912  see above
     still = 0
     for turn in range(iterations):
         if balloon != 0:
-            least = threshold / abs(balloon)
-            for row in range(height):
-                for col in range(width):
-                    here = old[row + 1, col + 1]
-                    if speed[row, col] > least and (here == 0) == (balloon > 0):
-                        other = np.uint8(1) if balloon > 0 else np.uint8(0)
-                        # the frame does not push: an object at the border would be worn down from there
-                        for near_row in range(max(row, 1), min(row + 3, height + 1)):
-                            for near_col in range(max(col, 1), min(col + 3, width + 1)):
-                                if old[near_row, near_col] == other:
-                                    here = other
-                    moved[row + 1, col + 1] = here
+            _push(old, speed, np.float32(threshold / abs(balloon)), balloon > 0, moved)
         else:
             moved[:] = old
         inside[:] = moved

@@ -10,6 +10,7 @@ from prebrush.segmentation.hierarchy import build_hierarchy
 from prebrush.segmentation.kernels.components import areas_of, connected_components, replace_numbers
 from prebrush.segmentation.method import Method, param
 from prebrush.segmentation.scaling import enlarge, shrink, working_size
+from prebrush.segmentation.stages import stage
 
 INNER_PIXELS = 160_000
 """Larger images are divided at this size: scenes need no more, and the radii below are made for it."""
@@ -96,7 +97,7 @@ def segment(image: RGBImage, params: Params, prompt: Prompt) -> LabelMap:
     full = (image.shape[0], image.shape[1])
     inner = working_size(*full, INNER_PIXELS)
     small = image if inner == full else shrink(image, *inner)
-    hierarchy = build_hierarchy(small)
+    hierarchy = stage(build_hierarchy, small)
     regions, origin = connected_components(hierarchy.cut(_wanted_number(hierarchy.costs, params)))
     return regions if inner == full else _enlarge(regions, origin.size - 1, small, image)
 

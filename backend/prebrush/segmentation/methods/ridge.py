@@ -18,6 +18,7 @@ from prebrush.segmentation.kernels.ridges import (
     strength_and_length,
 )
 from prebrush.segmentation.method import Method, param
+from prebrush.segmentation.stages import stage
 
 LEAST_RESPONSE = 1.0
 """No line is fainter than this; black to white around a line of the fitting width is about 100."""
@@ -99,19 +100,23 @@ def segment(image: RGBImage, params: Params, prompt: Prompt) -> LabelMap:
     (np.True_, np.False_)
     """
     del prompt
-    gray = CHANNELS[params.channel](image)
     several = params.sigma_max > params.sigma_min
     sigmas = np.geomspace(params.sigma_min, params.sigma_max, params.n_sigmas if several else 1).tolist()
-    contrast = _to_contrast(gray)
-    # two differences of pixels smooth as well: the variance that they add is taken off
-    blurred = [blur(contrast, max(sigma**2 - 1 / 6, 0.04) ** 0.5) for sigma in sigmas]
-    dark, bright = line_responses(blurred, sigmas, params.filter, two_sided=True)
+    dark, bright = stage(_responses, image, params.channel, sigmas, params.filter)
     found = {}
     for polarity, response in (("dark", dark), ("bright", bright)):
         if params.polarity in ("auto", polarity):
             found[polarity] = _trace(response, params)
     best = max(found.values(), key=lambda side: side[1])
     return best[0].astype(np.int32)
+
+
+def _responses(image: RGBImage, channel: str, sigmas: list[float], filter_name: str) -> tuple[Response, Response]:
+    """Return the responses to dark and to bright lines, float32 (H, W) each."""
+    contrast = _to_contrast(CHANNELS[channel](image))
+    # two differences of pixels smooth as well: the variance that they add is taken off
+    blurred = [blur(contrast, max(sigma**2 - 1 / 6, 0.04) ** 0.5) for sigma in sigmas]
+    return line_responses(blurred, sigmas, filter_name, two_sided=True)
 
 
 def _to_contrast(gray: GrayImage) -> npt.NDArray[np.float32]:

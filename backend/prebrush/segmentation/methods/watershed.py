@@ -14,6 +14,7 @@ from prebrush.segmentation.method import Method, param
 from prebrush.segmentation.methods.threshold import channel_knob, cut, cut_channel, polarity_knob
 from prebrush.segmentation.parting import flood_peaks, part_objects
 from prebrush.segmentation.snapping import GRADIENT_STEPS, color_gradient
+from prebrush.segmentation.stages import stage
 from prebrush.segmentation.thresholds import RULES
 
 EDGE_LEVEL = 0.45
@@ -103,12 +104,14 @@ def segment(image: RGBImage, params: Params, prompt: Prompt) -> LabelMap:
         flooded = flood(relief, markers, markers >= 0, params.compactness * GRADIENT_STEPS)
         return np.asarray(flooded == OBJECT, np.int32)
     if params.markers == "gradient":
-        relief = color_gradient(image, params.sigma)
+        relief = stage(color_gradient, image, params.sigma)
         return flood_peaks(
             65535 - relief, np.ones(relief.shape, np.bool_), 1.0, params.depth * GRADIENT_STEPS,
             params.compactness * GRADIENT_STEPS,
         )  # fmt: skip
-    bright, objects, nested = _objects(image, params)
+    bright, objects, nested = stage(
+        _objects, image, params.channel, params.algorithm, params.polarity, params.sigma, params.nested
+    )
     if objects.all() or not objects.any():
         return np.zeros(image.shape[:2], np.int32)
     if params.local:
@@ -117,15 +120,17 @@ def segment(image: RGBImage, params: Params, prompt: Prompt) -> LabelMap:
     return _keep_nested(bright, parted) if nested else parted
 
 
-def _objects(image: RGBImage, params: Params) -> tuple[GrayImage, Mask, bool]:
+def _objects(
+    image: RGBImage, channel: str, algorithm: str, polarity: str, sigma: float, nested: bool
+) -> tuple[GrayImage, Mask, bool]:
     """Return the channel that is cut, objects bright, the objects, and whether they are nested ones."""
-    gray, found = cut_channel(image, params.channel, params.algorithm, params.polarity, params.sigma)
+    gray, found = cut_channel(image, channel, algorithm, polarity, sigma)
     bright = gray if found.polarity == "bright" else 255 - gray
-    if params.nested:
+    if nested:
         width = max(3, round(NESTED_SHARE * min(bright.shape))) | 1
         # what is left of the channel where a square of that width does not fit below it
         inner = np.asarray(cv2.morphologyEx(bright, cv2.MORPH_TOPHAT, np.ones((width, width), np.uint8)), np.uint8)
-        found_inner = cut(inner, params.algorithm)
+        found_inner = cut(inner, algorithm)
         clearer = found_inner.polarity == "bright" and found_inner.clarity > NESTED_GAIN * found.clarity
         if clearer and _share_in_discs(found_inner.bright) > NESTED_DISC:
             return inner, found_inner.bright, True

@@ -6,7 +6,7 @@ import { drawGallery, fillGallery, leaveGallery } from "./gallery.js";
 import { startLabels } from "./labels.js";
 import { addFiles, addPhotos, currentPhoto, flip, onPhoto } from "./photos.js";
 import { startProjects } from "./projects.js";
-import { getJson } from "./server.js";
+import { fetchSample, getJson } from "./server.js";
 import { drawSetting, startSetting } from "./setting.js";
 import { onChange, state } from "./state.js";
 import { startTheme } from "./theme.js";
@@ -48,9 +48,7 @@ async function photoChosen(photo) {
 }
 
 async function addSample(path, name) {
-  const response = await fetch(path);
-  if (!response.ok) throw new Error(`${path}: ${response.status}`);
-  addPhotos([{ name, blob: await response.blob() }]);
+  addPhotos([{ name, blob: await fetchSample(path) }]);
 }
 
 /** List the files that were dropped, those of folders too. */
