@@ -17,7 +17,7 @@ from prebrush.datatypes import Label
 from prebrush.errors import InvalidParams
 from prebrush.naming import LabelRule, wanted_classes
 from prebrush.segmentation import DEFAULT_METHOD, METHODS, get_method
-from prebrush.segmentation.cleanup import Cleanup, make_room
+from prebrush.segmentation.cleanup import Cleanup, suited_knobs
 from prebrush.segmentation.method import Method, join_knobs, knobs_of, param, parse_knobs, show
 from prebrush.segmentation.pipeline import PIPELINE_VERSION
 from prebrush.settings import CHOICE_KEYS
@@ -202,7 +202,8 @@ def resolve(
     params = parse_knobs(method.params_class, given, owner=f"{owner}: method {name}")
     asked = max((getattr(params, k.name) for k in method.knobs if k.counts_segments and k.name in given), default=0)
     regions = {"max_regions" if key == "max" else key: value for key, value in merged(levels, "regions").items()}
-    cleanup = parse_knobs(Cleanup, make_room(asked) | regions, owner=f"{owner}: regions")
+    suited = suited_knobs(asked=asked, thin=method.thin)
+    cleanup = parse_knobs(Cleanup, suited | regions, owner=f"{owner}: regions")
     wanted = wanted_classes(labels) if is_complete else None
     return Recipe(method, params, cleanup, None if wanted is None else tuple(sorted(wanted)))
 

@@ -129,3 +129,18 @@ def test_but_not_against_what_the_clean_up_is_told() -> None:
     assert build_recipe({"method": "slic", "params": {"n_segments": 400}}, below=below).cleanup.max_regions == 7
     for params in ({}, {"n_segments": 20}, {"compactness": 5}):
         assert build_recipe({"method": "slic", "params": params}).cleanup == Cleanup()
+
+
+def test_lines_are_neither_smoothed_nor_are_their_meshes_filled():
+    assert [name for name, method in METHODS.items() if method.thin] == ["ridge"]
+    image = np.full((200, 300, 3), 170, np.uint8)
+    for row in range(20, 200, 30):
+        image[row : row + 3, 5:-5] = 80
+    for col in range(10, 300, 30):
+        image[5:-5, col : col + 3] = 80
+    recipe = build_recipe({"method": "ridge"})
+    found = run(image, recipe.method, recipe.params, recipe.cleanup).label_map > 0
+    assert found[(image == 80)[..., 0]].mean() > 0.95
+    assert found[40::30, 25::30].mean() == 0
+    asked = {"method": "ridge", "regions": {"fill_holes": 0.01, "smoothing": 2}}
+    assert (build_recipe(asked).cleanup.fill_holes, build_recipe(asked).cleanup.smoothing) == (0.01, 2)

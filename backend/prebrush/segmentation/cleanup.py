@@ -52,23 +52,28 @@ class Cleanup:
     min_area: float = param(LEAST_AREA, low=0, high=1_000_000_000, help=f"Drop smaller segments: {_AREA}")
     fill_holes: float = param(0.005, low=0, high=1_000_000_000, help=f"Fill holes up to this area: {_AREA}")
     clear_border: bool = param(False, help="Drop segments that touch the image's border.")
-    max_regions: int = param(
-        MOST_REGIONS, low=1, high=100_000,
-        help="Keep this many segments, largest and best first. Who asks a method for more segments than the default, "
-        "with a knob such as n_segments, gets them, small ones too, unless this or min_area is set as well.",
-    )  # fmt: skip
+    max_regions: int = param(MOST_REGIONS, low=1, high=100_000, help="Keep this many segments, largest and best first.")
 
 
 UNTOUCHED = Cleanup(smoothing=0.0, instances="keep", min_area=0.0, fill_holes=0.0, max_regions=100_000)
 """Knobs that change nothing but the order: a base for ``dataclasses.replace``."""
 
 
-def make_room(asked: int) -> dict[str, float]:
-    """Return the knobs of a clean-up that leaves about so many segments, for whoever asked for more than it keeps."""
-    if asked <= MOST_REGIONS:
-        return {}
-    # some come out larger in number than asked for, and in pieces; superpixels may be a quarter of their mean
-    return {"max_regions": min(100_000, 2 * asked), "min_area": min(LEAST_AREA, 0.1 / asked)}
+def suited_knobs(*, asked: int, thin: bool) -> dict[str, float]:
+    """Return the knobs that suit a method's segments better than the defaults.
+
+    Parameters
+    ----------
+    asked : int
+        How many segments were asked for: more than are kept by default are all kept.
+    thin : bool
+        Whether they are lines: these are neither smoothed nor are their meshes filled.
+    """
+    knobs: dict[str, float] = {"smoothing": 0.0, "fill_holes": 0.0} if thin else {}
+    if asked > MOST_REGIONS:
+        # some come out larger in number than asked for, and in pieces; superpixels may be a quarter of their mean
+        knobs |= {"max_regions": min(100_000, 2 * asked), "min_area": min(LEAST_AREA, 0.1 / asked)}
+    return knobs
 
 
 def clean(segments: Segments, image: RGBImage, cleanup: Cleanup, classes: Collection[str] | None = None) -> Segments:

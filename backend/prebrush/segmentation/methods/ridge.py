@@ -156,4 +156,4 @@ def _continue_lines(lines: Mask, pieces: LabelMap, length: Response) -> Mask:
     return lines | np.asarray(reached[pieces], np.bool_)
 
 
-METHOD = Method(segment, Params, version=3, class_name="foreground")
+METHOD = Method(segment, Params, version=3, class_name="foreground", thin=True)

@@ -7,12 +7,11 @@ import numpy as np
 import numpy.typing as npt
 
 from prebrush.datatypes import GrayImage, LabelMap, Mask, Prompt, RGBImage
-from prebrush.segmentation.color import CHANNELS
 from prebrush.segmentation.kernels.components import areas_of, connected_components, replace_numbers
 from prebrush.segmentation.kernels.flooding import flood
 from prebrush.segmentation.markers import OBJECT, draw_markers
 from prebrush.segmentation.method import Method, param
-from prebrush.segmentation.methods.threshold import cut, cut_channel
+from prebrush.segmentation.methods.threshold import channel_knob, cut, cut_channel, polarity_knob
 from prebrush.segmentation.parting import flood_peaks, part_objects
 from prebrush.segmentation.snapping import GRADIENT_STEPS, color_gradient
 from prebrush.segmentation.stages import stage
@@ -47,8 +46,8 @@ class Params:
     depth: float = param(6.0, low=0, high=255, help="Grey levels by which a ridge of the gradient parts two regions.")
     compactness: float = param(0.0, low=0, high=1000, help="Higher makes segments of more even size; 0 is plain.")
     algorithm: str = param("otsu", choices=tuple(RULES), help="Rule that finds the objects' threshold.")
-    channel: str = param("auto", choices=("auto", *CHANNELS), help="What is cut; auto takes the clearest channel.")
-    polarity: str = param("auto", choices=("auto", "bright", "dark"), help="Which side of the cut the objects are on.")
+    channel: str = channel_knob()
+    polarity: str = polarity_knob()
     local: bool = param(True, help="Find each object's edge between its own level and that around it.")
     nested: bool = param(True, help="Cut small objects out of larger things where those are far clearer.")
     sigma: float = param(1.0, low=0, high=50, unit="px", help="Blur before anything is measured; 0 is none.")
