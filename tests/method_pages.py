@@ -13,9 +13,9 @@ from prebrush.segmentation.scaling import WORKING_PIXELS
 FOLDER = ROOT / "docs" / "methods"
 INDEX = FOLDER / "README.md"
 WORKING_SIZE = f"""
-The server and the commands work on larger images at {WORKING_PIXELS / 1e6:g} megapixel, and bring the masks back to full
-size along the image's edges. `prebrush.segment` in Python works at full size unless `working_pixels` is given; what no
-longer fits the processor's caches then costs more than its share
+The server and the commands work on larger images at {WORKING_PIXELS / 1e6:g} megapixel, and bring the masks back to
+full size along the image's edges. `prebrush.segment` in Python works at full size unless `working_pixels` is given;
+what no longer fits the processor's caches then costs more than its share
 ([measured up to 50 megapixels](../../bench/results/growth.svg)).
 """.strip()
 MARKS = {"points": "clicks", "boxes": "boxes", "scribble": "scribbles"}
