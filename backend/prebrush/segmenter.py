@@ -73,6 +73,19 @@ class Segmenter:
         with self.cores.take(urgency), self._measures.clock("segment", recipe.method.name):
             return compute_segments(pixels, recipe)
 
+    def draft(self, pixels: RGBImage, recipe: Recipe, most_pixels: int) -> Segments:
+        """Segment a smaller copy of an image, of about so many pixels, and leave the segments at that size."""
+        with self.cores.take(Urgency.NOW), self._measures.clock("segment", recipe.method.name):
+            return run_pipeline(
+                pixels,
+                recipe.method,
+                recipe.params,
+                recipe.cleanup,
+                classes=recipe.classes,
+                working_pixels=most_pixels,
+                enlarged=False,
+            )
+
     def segments(self, picture: Picture, recipe: Recipe, urgency: Urgency) -> Segments:
         """Take the segments from the storage, or compute and keep them."""
         key = f"segments:{picture.digest}:{_hash(DECODING_VERSION, recipe.fingerprint)}"
