@@ -40,7 +40,10 @@ def test_too_large_a_body_is_413(make_settings):
 def test_older_routes(client, file_server):
     version = set_up(client)
     assert client.get("/versions").get_json()["versions"] == [version]
+    other = set_up(client, project="2.5", extra={"method": "kmeans"})
+    assert client.get("/versions").get_json()["versions"] == [version, other]
     assert client.post("/versions", json={"project": "1.1700000000"}).get_json()["versions"] == [version]
+    assert client.get("/versions?project=2.5").get_json()["versions"] == [other]
     assert client.post("/validate", json={"config": CONFIG}).status_code == 200
     assert client.post("/validate", json={"config": "<View/>"}).status_code == 400
     assert client.post("/train", json={"annotations": []}).status_code == 201

@@ -93,7 +93,7 @@ def _add_older_routes(api: Blueprint, predictor: Predictor) -> None:
 
     @api.route("/versions", methods=["GET", "POST"])
     def versions() -> Response:
-        project = str(_object_body().get("project") or "")
+        project = str(request.args.get("project") or _object_body().get("project") or "")
         return jsonify(versions=predictor.versions(project))
 
     @api.post("/validate")
