@@ -21,6 +21,7 @@ from prebrush.segmentation.cleanup import UNTOUCHED
 from prebrush.segmentation.method import Arrays
 from prebrush.segmentation.picking import pick_segments
 from prebrush.segmentation.pipeline import run as run_pipeline
+from prebrush.segmentation.refining import refine
 from prebrush.sharing import Sharing
 from prebrush.storage import Storage, pack_arrays, pack_segments, unpack_arrays, unpack_segments
 
@@ -146,24 +147,7 @@ class Segmenter:
         InvalidPrompt
             Nothing is left of it.
         """
-        wanted = [point for point in prompt.points if point[2]]
-        # beside a box, what is painted as ground are the corners that a turned or round shape leaves out
-        painted = None if prompt.boxes else prompt.scribble
-        changed = mask.copy()
-        if wanted or prompt.boxes or (painted is not None and (painted > 0).any()):
-            changed |= self._meant(picture, recipe, prompt)
-        for row, col, positive in prompt.points:
-            if not positive and changed[row, col]:
-                # the piece that the click would mean by itself, kept off what is wanted
-                piece = Prompt(points=((row, col, True), *((*place[:2], False) for place in wanted)))
-                changed &= ~self._meant(picture, recipe, piece)
-        if painted is not None:
-            changed[painted < 0] = False
-        for row, col, positive in prompt.points:
-            changed[row, col] = positive
-        if not changed.any():
-            raise InvalidPrompt("nothing would be left of the region; delete it in the editor")
-        return changed
+        return refine(mask, prompt, lambda marks: self._meant(picture, recipe, marks))
 
     def _meant(self, picture: Picture, recipe: Recipe, prompt: Prompt) -> Mask:
         """Return what marks mean; nothing where they hit nothing."""

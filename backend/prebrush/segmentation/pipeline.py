@@ -21,7 +21,7 @@ from prebrush.segmentation.scaling import (
 )
 from prebrush.segmentation.scoring import score_segments
 
-PIPELINE_VERSION = 1
+PIPELINE_VERSION = 2
 """Raised whenever clean-up, scoring or scaling give other pixels or numbers for the same input."""
 
 
@@ -72,7 +72,7 @@ def run(
     working = full if prompt and method.preparation is not None else working_size(*full, working_pixels)
     small = image
     if working != full:
-        factor = working[1] / full[1]
+        factor = max(working) / max(full)
         small = shrink(image, *working)
         params, prompt = shrink_knobs(params, factor), shrink_prompt(prompt, full, working)
         if cleanup is not None:

@@ -29,7 +29,10 @@ class Params:
     """Knobs."""
 
     threshold: float = param(0.007, low=0, high=2, help="A region is cut in two while that costs no more than this.")
-    n_regions: int = param(60, low=1, high=2000, help="At most this many regions; the cheapest cuts are made first.")
+    n_regions: int = param(
+        60, low=1, high=2000, counts_segments=True,
+        help="At most this many regions; the cheapest cuts are made first.",
+    )  # fmt: skip
     n_segments: int = param(400, low=2, high=2000, help="About how many superpixels are sorted into regions.")
     compactness: float = param(20.0, low=0, high=1000, help="Of the superpixels: higher gives squarer ones.")
 

@@ -13,7 +13,7 @@ from prebrush.segmentation.filters import blur
 from prebrush.segmentation.kernels.components import areas_of, connected_components, replace_numbers
 from prebrush.segmentation.kernels.flooding import flood
 from prebrush.segmentation.kernels.growing import grow
-from prebrush.segmentation.markers import BACKGROUND, OBJECT, draw_markers
+from prebrush.segmentation.markers import BACKGROUND, OBJECT, draw_markers, inside_boxes
 from prebrush.segmentation.method import Method, param
 from prebrush.segmentation.stages import stage
 
@@ -82,10 +82,9 @@ def segment(image: RGBImage, params: Params, prompt: Prompt) -> LabelMap:
         return _grow_everywhere(image, params, diagonal=diagonal, to_mean=to_mean)
     lab = _smooth_lab(image, params.sigma)
     markers = draw_markers(prompt, *image.shape[:2], frame=False)
-    allowed = np.full(markers.shape, not prompt.boxes)
-    for top, left, bottom, right in prompt.boxes:
-        allowed[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)] = True
-    allowed |= markers == OBJECT
+    allowed = np.ones(markers.shape, np.bool_)
+    if prompt.boxes:
+        allowed = inside_boxes(prompt, *image.shape[:2]) | (markers == OBJECT)
     seeds, origin = connected_components(np.where(allowed, markers, 0).astype(np.int32))
     grown = grow(seeds, lab, allowed, params.tolerance, diagonal=diagonal, to_mean=to_mean)
     return np.asarray((origin == OBJECT)[grown] & (markers != BACKGROUND), np.int32)
