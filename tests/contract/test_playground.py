@@ -1,9 +1,5 @@
-"""The playground's calls: a photo is sent once, each answer is a label map, projects are shown to whom they may be."""
+"""The playground's calls: a photo is sent once, and each answer is a label map."""
 
-import dataclasses
-import functools
-import gzip
-import json
 import re
 import threading
 
@@ -13,43 +9,16 @@ import pytest
 
 from prebrush.errors import ImageNotFound, ImageTooLarge
 from prebrush.images import ImageLimits
-from prebrush.recent import Recent
 from prebrush.recipes import build_recipe
 from prebrush.segmentation import METHODS
-from prebrush.segmentation.stages import bytes_of, kept_by, stage
 from prebrush.segmenter import compute_segments
 from prebrush.web import create_app
 from prebrush.web.playground_images import KeptImages
-from prebrush.web.playground_projects import may_see_projects
-from prebrush.web.playground_reuse import FoundBefore
 from prebrush.web.playground_segments import MOST_PIXELS, encode_answer
 from prebrush.web.playground_turns import Turns
 
-from .conftest import CONFIG, draw_discs, write_image
-
-PROJECT = "1.1700000000"
-
-
-def png(pixels: np.ndarray) -> bytes:
-    return cv2.imencode(".png", pixels[..., ::-1])[1].tobytes()
-
-
-def send(client, pixels: np.ndarray) -> str:
-    return client.post("/playground/images", data=png(pixels)).get_json()["image"]
-
-
-def decode(body: bytes) -> tuple[dict, np.ndarray]:
-    line, _, numbers = gzip.decompress(body).partition(b"\n")
-    head = json.loads(line)
-    kind = {1: "<u1", 2: "<u2", 4: "<u4"}[head["bytes"]]
-    return head, np.frombuffer(numbers, kind).reshape(head["height"], head["width"]).astype(np.int32)
-
-
-def ask(client, image: str, **more) -> tuple[dict, np.ndarray]:
-    response = client.post("/playground/segment", json={"image": image, **more})
-    assert response.status_code == 200, response.text
-    assert response.headers["Content-Encoding"] == "gzip"
-    return decode(response.data)
+from .conftest import draw_discs
+from .playground_calls import ask, decode, png, send
 
 
 def test_the_answer_is_what_the_method_makes_of_the_photo(client):
@@ -205,95 +174,6 @@ def test_the_form_starts_from_the_servers_own_default(make_settings):
     assert {knob["name"]: knob["default"] for knob in form["labels"]}["rule"] == "size"
 
 
-def test_a_slider_of_the_clean_up_does_not_run_the_method_again():
-    pixels = draw_discs()
-    calls = []
-
-    def recipe_of(choice: dict):
-        recipe = build_recipe({"method": "kmeans", **choice})
-        function = recipe.method.function
-
-        @functools.wraps(function)
-        def count(image, params, prompt):
-            calls.append(params)
-            return function(image, params, prompt)
-
-        return dataclasses.replace(recipe, method=dataclasses.replace(recipe.method, function=count))
-
-    found = FoundBefore()
-    choices = [{}, {"regions": {"max": 2}}, {"params": {"n_clusters": 2}}, {"regions": {"instances": "keep"}}, {}]
-    for choice in choices:
-        with found.reusing(recipe_of(choice)) as recipe:
-            again = compute_segments(pixels, recipe)
-        truth = compute_segments(pixels, build_recipe({"method": "kmeans", **choice}))
-        np.testing.assert_array_equal(again.label_map, truth.label_map)
-    assert len(calls) == 2
-
-
-def other_value(knob):
-    """Return a value of a knob that is not its default, near it."""
-    if knob.choices:
-        return next(choice for choice in knob.choices if choice != knob.default)
-    if knob.kind is bool:
-        return not knob.default
-    value = knob.kind(knob.default * 1.5 + 1)
-    return value if value <= knob.high else knob.kind((knob.low + knob.default) / 2)
-
-
-@pytest.mark.parametrize("name", METHODS)
-def test_what_is_reused_between_two_values_of_a_knob_changes_no_pixel(name):
-    """The stages of the defaults serve each knob in turn, so that whatever wrote into one of them would be seen."""
-    pixels = draw_discs()
-    found = FoundBefore()
-    knobs = METHODS[name].knobs
-    for params in (
-        {},
-        *({knob.name: other_value(knob)} for knob in knobs),
-        *({knob.name: knob.default} for knob in knobs),
-    ):
-        recipe = build_recipe({"method": name, "params": params})
-        with found.reusing(recipe) as reusing:
-            again = compute_segments(pixels, reusing)
-        np.testing.assert_array_equal(again.label_map, compute_segments(pixels, recipe).label_map)
-
-
-def test_a_stage_is_computed_once_for_an_image_and_its_knobs():
-    calls = []
-
-    def half(image, factor):
-        calls.append(factor)
-        return image * factor
-
-    image = draw_discs()
-    other = image.copy()
-    other[0, 0] ^= 1
-    assert stage(half, image, 0.5) is not stage(half, image, 0.5)
-    calls.clear()
-    kept = Recent(10_000_000, bytes_of)
-    with kept_by(kept):
-        first = stage(half, image, 0.5)
-        assert stage(half, image.copy(), 0.5) is first
-        assert stage(half, other, 0.5) is not first
-        assert stage(half, image, 0.25) is not first
-        assert stage(half, image[:, ::-1], 0.5) is not first
-    assert calls == [0.5, 0.5, 0.25, 0.5]
-    assert kept.size == 4 * first.nbytes
-    stage(half, image, 0.5)
-    assert len(calls) == 5
-
-
-def test_a_draft_is_smaller_and_near_the_exact_masks(client):
-    pixels = np.repeat(np.repeat(draw_discs(), 2, axis=0), 2, axis=1)
-    image = send(client, pixels)
-    labels = [{"name": "Disc"}]
-    exact_head, exact = ask(client, image, choice={"method": "threshold"}, labels=labels)
-    head, draft = ask(client, image, choice={"method": "threshold"}, labels=labels, draft_pixels=10_000)
-    assert 8_000 < draft.size < 12_000
-    assert head["labels"] == exact_head["labels"] == [0] * head["segments"]
-    enlarged = cv2.resize(draft, exact.shape[::-1], interpolation=cv2.INTER_NEAREST)
-    assert np.count_nonzero((enlarged > 0) != (exact > 0)) < 0.02 * exact.size
-
-
 class Clock:
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -365,111 +245,3 @@ def test_of_those_that_wait_only_the_newest_gets_its_turn():
     third.join(10)
     assert done[3:] == [("a", 1, True), ("a", 3, True)]
     assert len(turns) == 0
-
-
-@pytest.fixture
-def connected(client, file_server):
-    """A client whose server knows a project with two tasks."""
-    client.post("/setup", json={"project": PROJECT, "schema": CONFIG, "hostname": file_server.url, "access_token": "t"})
-    for name in ("one.png", "two.png"):
-        write_image(file_server.folder / "data/upload/1" / name, draw_discs())
-    tasks = [
-        {"id": 5, "data": {"image": "/data/upload/1/one.png"}},
-        {"id": 6, "data": {"image": "/data/upload/1/two.png"}},
-    ]
-    (file_server.folder / "api").mkdir()
-    (file_server.folder / "api/tasks").write_text(json.dumps({"tasks": tasks, "total": 2}))
-    return client
-
-
-def test_tasks_of_a_project_are_photos_without_being_opened_in_label_studio(connected, file_server):
-    (project,) = connected.get("/playground/projects").get_json()["projects"]
-    assert project["project"] == PROJECT
-    told = connected.get(f"/playground/project?project={PROJECT}").get_json()
-    assert [task["id"] for task in told["tasks"]] == [5, 6]
-    assert told["labels"] == [{"name": "Object", "predicted_values": []}]
-    assert told["choice"]["method"] == "auto"
-    image = connected.post("/playground/task", json={"project": PROJECT, "task": 6}).get_json()
-    assert (image["height"], image["width"]) == draw_discs().shape[:2]
-    head, _ = ask(connected, image["image"], choice={"method": "threshold"})
-    assert head["segments"] == 2
-    assert not [path for path in file_server.asked if path.startswith("/api/tasks/")]
-    assert connected.post("/playground/task", json={"project": PROJECT, "task": 99}).status_code == 404
-    assert connected.post("/playground/task", json={"project": "2.1", "task": 5}).status_code == 400
-    assert connected.get("/playground/project?project=2.1").status_code == 400
-
-
-def version_of(client) -> str:
-    return client.get("/versions").get_json()["versions"][0]
-
-
-def predict(client) -> dict:
-    body = {
-        "project": PROJECT,
-        "label_config": CONFIG,
-        "tasks": [{"id": 5, "data": {"image": "/data/upload/1/one.png"}}],
-    }
-    return client.post("/predict", json=body).get_json()
-
-
-def test_a_saved_setting_is_the_projects_and_lasts(connected, make_settings, file_server):
-    before = predict(connected)
-    choice = {"method": "threshold", "regions": {"max": 1}}
-    saved = connected.post("/playground/save", json={"project": PROJECT, "choice": choice}).get_json()
-    assert saved["note"] == ""
-    after = predict(connected)
-    assert after["model_version"] == saved["model_version"] == version_of(connected) != before["model_version"]
-    assert len(after["results"][0]["result"]) == 1
-    # Label Studio says the same again, and the server starts anew
-    again = create_app(make_settings()).test_client()
-    setup = {"project": PROJECT, "schema": CONFIG, "hostname": file_server.url, "access_token": "t"}
-    assert again.post("/setup", json=setup).get_json()["model_version"] == saved["model_version"]
-    back = again.post("/playground/save", json={"project": PROJECT, "choice": {}}).get_json()
-    assert back["model_version"] == before["model_version"]
-
-
-def test_what_is_nearer_than_a_saved_setting_wins_and_is_told(make_settings, file_server):
-    settings = make_settings(projects={"1": {"method": "multi_otsu"}}, default={"method": "slic"})
-    client = create_app(settings).test_client()
-    setup = {"project": PROJECT, "schema": CONFIG, "hostname": file_server.url, "access_token": "t"}
-    assert "multi_otsu" in client.post("/setup", json=setup).get_json()["model_version"]
-    saved = client.post("/playground/save", json={"project": PROJECT, "choice": {"method": "kmeans"}}).get_json()
-    assert "kmeans" in saved["model_version"]
-    extra = {**setup, "extra_params": {"method": "threshold"}}
-    assert "threshold" in client.post("/setup", json=extra).get_json()["model_version"]
-    saved = client.post("/playground/save", json={"project": PROJECT, "choice": {"method": "kmeans"}}).get_json()
-    assert "threshold" in saved["model_version"]
-    assert "mask" in saved["note"]
-
-
-def test_a_setting_that_does_not_fit_is_refused_and_nothing_changes(connected):
-    before = version_of(connected)
-    for choice in ({"method": "nothing"}, {"params": {"scale": 1}, "method": "kmeans"}, {"unknown": 1}, {"": 1}):
-        response = connected.post("/playground/save", json={"project": PROJECT, "choice": choice})
-        assert response.status_code == 400, choice
-    assert connected.post("/playground/save", json={"project": "3.1", "choice": {}}).status_code == 400
-    assert version_of(connected) == before
-
-
-@pytest.mark.parametrize(
-    ("server", "host", "is_seen"),
-    [
-        ({}, "127.0.0.1:9090", True),
-        ({}, "localhost", True),
-        ({}, "[::1]:9090", True),
-        ({}, "rebound.example:9090", False),
-        ({"host": "0.0.0.0"}, "127.0.0.1:9090", False),
-        ({"host": "0.0.0.0", "basic_auth_user": "u", "basic_auth_pass": "p"}, "prebrush.example", True),
-    ],
-)
-def test_projects_are_for_this_machine_or_behind_a_password(make_settings, server, host, is_seen):
-    assert may_see_projects(make_settings(server=server), host) is is_seen
-
-
-def test_where_projects_may_not_be_seen_nothing_of_them_is_told(connected):
-    foreign = {"Host": "10.0.0.7:9090"}
-    assert connected.get("/playground/projects", headers=foreign).get_json() == {"projects": []}
-    assert connected.get(f"/playground/project?project={PROJECT}", headers=foreign).status_code == 403
-    for route in ("task", "save"):
-        response = connected.post(f"/playground/{route}", json={"project": PROJECT}, headers=foreign)
-        assert response.status_code == 403

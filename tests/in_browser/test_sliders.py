@@ -105,7 +105,7 @@ def test_labels_name_the_segments_and_colour_them(open_page, photos):
 
 def test_what_is_slow_is_shown_as_a_draft_and_then_exactly(open_page, photos, tmp_path):
     large = tmp_path / "large.png"
-    cv2.imwrite(str(large), cv2.resize(cv2.imread(str(photos[1])), (1200, 900), interpolation=cv2.INTER_CUBIC))
+    cv2.imwrite(str(large), cv2.resize(cv2.imread(str(photos[1])), (640, 480), interpolation=cv2.INTER_CUBIC))
     page = open_page()
     asked = []
     page.on("request", lambda request: asked.append(request) if request.url.endswith("/segment") else None)
@@ -127,14 +127,14 @@ def test_what_is_slow_is_shown_as_a_draft_and_then_exactly(open_page, photos, tm
     page.keyboard.press("Tab")
     expect(page.locator("#status")).to_contain_text("A draft")
     height, width = covered(page).shape
-    assert height * width < 100_000
+    assert height * width < 30_000
     settled(page, "3 segments in 1.0 s")
-    assert covered(page).shape == (900, 1200)
+    assert covered(page).shape == (480, 640)
     sizes = [json.loads(request.post_data).get("draft_pixels", 0) for request in asked]
-    assert 0 < sizes[0] < 100_000
+    assert 0 < sizes[0] < 30_000
     assert sizes[1:] == [0]
     # marks are always answered exactly
     page.get_by_role("radio", name="Click").check()
-    page.mouse.click(*place_of(page, 450, 600, (900, 1200)))
+    page.mouse.click(*place_of(page, 240, 320, (480, 640)))
     settled(page, "1 segment in 1.0 s")
     assert json.loads(asked[-1].post_data).get("draft_pixels", 0) == 0

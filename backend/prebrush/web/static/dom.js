@@ -13,6 +13,9 @@ export function make(tag, properties = {}, ...children) {
   return element;
 }
 
+/** Turn a sentence with `names` into nodes. */
+export const phrase = (text) => text.split("`").map((part, index) => (index % 2 ? make("code", {}, part) : part));
+
 /** Until what was said has been read; where the line lies over the page, it then leaves. */
 const READ_MS = 5000;
 let reading = 0;

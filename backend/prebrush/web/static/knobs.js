@@ -1,6 +1,6 @@
 // Draws a form from the descriptions of knobs: a slider with its number, a switch, a list or a text for each.
 
-import { make } from "./dom.js";
+import { make, phrase } from "./dom.js";
 import { setKnob } from "./state.js";
 import { POSITIONS, nextValue, parseTyped, positionOf, valueAt } from "./scale.js";
 
@@ -24,7 +24,7 @@ export function drawKnobs(container, section, knobs, values, onInput) {
     };
     const value = values[knob.name] ?? knob.default;
     field.classList.toggle("is-changed", knob.name in values);
-    field.append(...drawField(knob, id, value, apply), make("p", { className: "hint", id: `${id}-hint` }, knob.help));
+    field.append(...drawField(knob, id, value, apply), make("p", { className: "hint", id: `${id}-hint` }, ...phrase(knob.help)));
     return field;
   });
   container.replaceChildren(...fields);

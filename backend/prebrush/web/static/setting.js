@@ -4,9 +4,9 @@ import { byId, say } from "./dom.js";
 import { askedLabels, choiceOf, state } from "./state.js";
 
 const FORMS = {
-  tag: { write: writeTag, hint: "For the labeling config: put it in place of the opening tag you have." },
-  json: { write: writeJson, hint: "For Label Studio: Settings > Model > Edit > extra parameters." },
-  yaml: { write: writeYaml, hint: "For config.yaml; under projects.<id> it holds for one project only." },
+  tag: { write: writeTag, hint: () => `For the labeling config: put it in place of your ${askedLabels().length ? "whole" : "opening"} tag, and keep its name and toName.` },
+  json: { write: writeJson, hint: () => "For Label Studio: Settings > Model > Edit > extra parameters." },
+  yaml: { write: writeYaml, hint: () => "For config.yaml; under projects.<id> it holds for one project only." },
 };
 
 const MOST_ROWS = 12;
@@ -56,7 +56,7 @@ export function drawSetting() {
   const text = write();
   byId("setting").value = text;
   byId("setting").rows = Math.min(MOST_ROWS, Math.max(3, text.split("\n").length));
-  byId("setting-hint").textContent = hint;
+  byId("setting-hint").textContent = hint();
 }
 
 async function copy() {

@@ -17,10 +17,12 @@ export class Viewer {
    * @param panes elements with a `.stage` that is moved and an `svg` that is drawn on.
    * @param tool told of what is not moving: `isDrawing()`, `tap(place, event)`, `drag(from, to)`, `release(from, to, event)`,
    *   and `draw(svg, toScreen)` after each move.
+   * @param moved called after each move.
    */
-  constructor(panes, tool) {
+  constructor(panes, tool, moved) {
     this.#panes = panes;
     this.tool = tool;
+    this.moved = moved;
     for (const pane of panes) {
       pane.addEventListener("pointerdown", (event) => this.#down(event, pane));
       pane.addEventListener("pointermove", (event) => this.#move(event));
@@ -108,6 +110,7 @@ export class Viewer {
       each.classList.toggle("is-zoomed", this.#view.zoom > 1);
       this.tool.draw(each.querySelector("svg"), (row, col) => this.#toScreen(row, col));
     }
+    this.moved();
   }
 
   #pane() {
