@@ -1,5 +1,6 @@
 """Image files in; overlay, label map and prediction out: what `prebrush segment` does for each file."""
 
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,6 +114,22 @@ def unique_names(paths: Sequence[Path]) -> list[str]:
             name = f"{path.stem}-{number}"
         names.append(name)
     return names
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder, or find out before long work that nothing can be written there.
+
+    Raises
+    ------
+    PrebrushError
+        It cannot.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise PrebrushError(f"cannot write into {folder}: {error.strerror}") from error
 
 
 def load_image(path: Path, settings: Settings) -> RGBImage:
