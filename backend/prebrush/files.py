@@ -141,12 +141,19 @@ def load_image(path: Path, settings: Settings) -> RGBImage:
         It cannot be read as an image, or is over a limit; the message names it.
     """
     try:
-        return decode_image(_read(path, settings.images.max_bytes), image_limits(settings))
+        return decode_image(read_file(path, settings.images.max_bytes), image_limits(settings))
     except ImageError as error:
         raise type(error)(f"{path}: {error}") from error
 
 
-def _read(path: Path, max_bytes: int) -> bytes:
+def read_file(path: Path, max_bytes: int) -> bytes:
+    """Read the bytes of an image file.
+
+    Raises
+    ------
+    ImageNotFound, ImageTooLarge
+        It cannot be read, or is over the limit.
+    """
     try:
         size = path.stat().st_size
         if size > max_bytes:
