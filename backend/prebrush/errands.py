@@ -79,6 +79,10 @@ class Errands:
         futures = self.jobs.submit_all(asked, urgency)
         try:
             self._wait(futures, due, is_gone)
+        except Abandoned:
+            for _ in futures:
+                self._measures.count_task("abandoned")
+            raise
         finally:
             for future in futures:
                 self.jobs.leave(future)
@@ -126,6 +130,8 @@ def _guard(task: Task, work: Callable[[], bytes]) -> bytes:
         logger.exception("task %s: no prediction", task.id)
     except PrebrushError as error:
         logger.warning("task %s: no prediction: %s", task.id, error)
+    except MemoryError:
+        logger.error("task %s: no prediction: there is not the memory for it", task.id)  # noqa: TRY400  no trace helps
     except Exception:
         logger.exception("task %s: no prediction because of an error inside prebrush", task.id)
     return NOT_READY

@@ -114,11 +114,11 @@ def check_choices(settings: Settings) -> None:
         One does not fit; the message names it.
     """
     for number in ("", *settings.projects):
-        levels = [settings.projects.get(number, {}), settings.default]
         owner = f"config.yaml, projects.{number}" if number else "config.yaml, default"
+        levels = [check_choice(owner, level) for level in (settings.projects.get(number, {}), settings.default)]
         parse_knobs(LabelRule, merged(levels, "labels"), owner=f"{owner}: labels")
         parse_knobs(PromptRule, merged(levels, "prompts"), owner=f"{owner}: prompts")
-        resolve([check_choice(owner, level) for level in levels], owner, ())
+        resolve(levels, owner, ())
 
 
 def unusable_plan(source: str, problem: str) -> Plan:

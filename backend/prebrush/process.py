@@ -5,6 +5,7 @@ import json
 import logging
 import sys
 from datetime import UTC, datetime
+from typing import Any
 
 from prebrush.settings import Settings
 from prebrush.tracing import request_id
@@ -33,7 +34,25 @@ def bound_allocator() -> None:
             logger.warning("glibc does not take the memory option %d", option)
 
 
-class OneLine(logging.Formatter):
+MOST_CHARACTERS = 4000
+"""Of a message or a traceback: the id of a task that a caller makes up may have megabytes."""
+
+
+def shorten(text: str) -> str:
+    """Leave out the middle of a text that is too long for a log."""
+    half = MOST_CHARACTERS // 2
+    return text if len(text) <= MOST_CHARACTERS else f"{text[:half]} ...({len(text)} characters)... {text[-half:]}"
+
+
+class Short(logging.Formatter):
+    """Keeps every line to a length that a log can take."""
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802  the name that logging calls
+        """Write a traceback."""
+        return shorten(super().formatException(ei))
+
+
+class OneLine(Short):
     """Writes a message as one line: a path or a task's id with a line break in it must not forge another."""
 
     def __init__(self) -> None:
@@ -42,11 +61,12 @@ class OneLine(logging.Formatter):
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  the name that logging calls
         """Escape what does not print; a traceback below keeps its lines."""
         record.request = f"[{request_id.get()}] " if request_id.get() else ""
+        record.message = shorten(record.message)
         line = super().formatMessage(record)
         return "".join(character if character.isprintable() else repr(character)[1:-1] for character in line)
 
 
-class JsonLine(logging.Formatter):
+class JsonLine(Short):
     """Writes a message as a JSON object on one line, with what was given as ``extra={"fields": {...}}``."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -55,7 +75,7 @@ class JsonLine(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": shorten(record.getMessage()),
         }
         if request_id.get():
             content["request_id"] = request_id.get()

@@ -10,6 +10,9 @@ from prebrush.storage import Storage
 MOST_BYTES = 2_000_000
 """Of one project's state; a labeling config of 1000 labels has about 50 thousand characters."""
 
+MOST_NAME_CHARACTERS = 200
+"""Of a project's name, which Label Studio makes of two numbers."""
+
 
 class ProjectState(msgspec.Struct, frozen=True):
     """One project's memory."""
@@ -56,6 +59,8 @@ class Projects:
         InvalidBody
             It is too much to be kept.
         """
+        if len(project) > MOST_NAME_CHARACTERS:
+            raise InvalidBody(f"project: has {len(project)} characters; a name has at most {MOST_NAME_CHARACTERS}")
         packed = msgspec.json.encode(told)
         if len(packed) > MOST_BYTES:
             raise InvalidBody(f"what /setup tells has {len(packed)} bytes; at most {MOST_BYTES} are kept of a project")

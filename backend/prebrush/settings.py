@@ -30,7 +30,10 @@ STUDIO_NAMES = MappingProxyType(
 )
 """Variables that Label Studio's own backends read, and the setting each one fills."""
 
-_PASSWORD = re.compile(r"//[^/]*@")
+_PASSWORD = re.compile(r"//.*@")
+
+MOST_VALUES = 100_000
+"""In a configuration file, what its aliases stand for included."""
 
 SECRETS = frozenset({("label_studio", "api_key"), ("server", "basic_auth_pass"), ("server", "bearer_token")})
 """Settings that are taken from the environment alone and never shown."""
@@ -181,9 +184,7 @@ def describe_settings(settings: Settings) -> list[tuple[str, str, str]]:
         for knob in knobs_of(kind):
             value = getattr(getattr(settings, section), knob.name)
             shown = ("(set)" if value else "(not set)") if (section, knob.name) in SECRETS else str(value)
-            if (section, knob.name) == ("storage", "url"):
-                shown = _PASSWORD.sub("//***@", shown)
-            rows.append((f"{section}.{knob.name}", shown, knob.help))
+            rows.append((f"{section}.{knob.name}", _PASSWORD.sub("//***@", shown), knob.help))
     return rows
 
 
@@ -203,8 +204,12 @@ def _read_file(path: Path | None) -> dict[str, Any]:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except RecursionError as error:
+        raise ConfigError(f"{path} is nested too deep") from error
+    # a number of thousands of digits or a date that is none is a ValueError of Python's own
+    except (yaml.YAMLError, ValueError) as error:
         raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+    _refuse_many_values(content, path)
     if content is None:
         return {}
     if not isinstance(content, dict):
@@ -214,6 +219,20 @@ def _read_file(path: Path | None) -> dict[str, Any]:
         if name not in known:
             raise ConfigError(f"{path}: there is no section {name!r}{_nearest(str(name), known)}")
     return content
+
+
+def _refuse_many_values(content: object, path: Path) -> None:
+    """Refuse a file whose aliases make more of it than anybody writes; a message would write all of it out."""
+    left, waiting = MOST_VALUES, [content]
+    while waiting:
+        value = waiting.pop()
+        left -= 1
+        if left < 0:
+            raise ConfigError(f"{path} holds over {MOST_VALUES} values; what an alias stands for counts each time")
+        if isinstance(value, dict):
+            waiting += value.values()
+        elif isinstance(value, list | tuple | set):
+            waiting += value
 
 
 def _section(content: Mapping[str, Any], name: str) -> Mapping[str, Any]:

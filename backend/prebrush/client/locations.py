@@ -14,6 +14,9 @@ CLOUD_SCHEMES = ("s3", "gs", "azure-blob", "azure-spi")
 
 ACCEPTED = f"http, https, data, {', '.join(CLOUD_SCHEMES)}, or a path of Label Studio that begins with /"
 
+MOST_CHARACTERS = 16_384
+"""Of a reference: twice what web servers take, and every step below goes through all of it."""
+
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
 _ROUTE = re.compile(
     r"/(?:data/upload/|data/local-files/|storage-data/uploaded/|(?:tasks|projects)/[0-9]+/(?:resolve|presign)/)"
@@ -74,8 +77,13 @@ def locate(reference: str, task_id: int | str, studio: Studio) -> Location:
         What was told as Label Studio's address is none.
     """
     reference = reference.strip()
-    refuse_control_characters(reference)
     shown = show_reference(reference)
+    if len(reference) > MOST_CHARACTERS:
+        raise ImageNotFound(
+            f"the task's image is {shown!r}, which has {len(reference)} characters; no address has over "
+            f"{MOST_CHARACTERS}"
+        )
+    refuse_control_characters(reference)
     scheme = _SCHEME.match(reference)
     if scheme is not None:
         kind = scheme[1].lower()

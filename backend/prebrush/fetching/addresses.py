@@ -16,14 +16,21 @@ GUARDED_NETWORKS: tuple[Network, ...] = tuple(
     for network in (
         "169.254.0.0/16",  # link-local, and the metadata service of most clouds
         "fe80::/10",
-        "fd00:ec2::254/128",  # metadata on AWS over IPv6
+        "fd00:ec2::/64",  # metadata, credentials of containers and more on AWS over IPv6
         "fd20:ce::254/128",  # metadata on Google Cloud over IPv6
+        "fd00:c1::a9fe:a9fe/128",  # metadata on Oracle Cloud over IPv6
+        "fd00:42::42/128",  # metadata on Scaleway over IPv6
         "100.100.100.200/32",  # metadata on Alibaba Cloud
         "192.0.0.192/32",  # metadata on Oracle Cloud
         "168.63.129.16/32",  # Azure's WireServer; it looks like a public address
+        # an IPv4 address wrapped in ways that only a relay or a gateway knows to undo: any of those above may be in it
+        "64:ff9b:1::/48",
+        "::ffff:0:0:0/96",
+        "2002::/16",  # 6to4
+        "2001::/32",  # Teredo
     )
 )
-"""Addresses that hand out a machine's own credentials or belong to the cable alone."""
+"""Addresses that hand out a machine's own credentials, belong to the cable alone, or may lead to one that does."""
 
 GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
 """All of IPv6 that is given out for the internet; the rest (site-local, say) is not public."""
@@ -62,11 +69,8 @@ def reach_of(address: Address) -> Reach:
         return Reach.GUARDED
     if not address.is_global or address.is_multicast or address.is_reserved or address.is_unspecified:
         return Reach.PRIVATE
-    if not isinstance(address, ipaddress.IPv6Address):
-        return Reach.PUBLIC
-    # 6to4 and Teredo wrap an IPv4 address that a relay may deliver anywhere
-    is_wrapped = address.sixtofour is not None or address.teredo is not None
-    return Reach.PUBLIC if address in GLOBAL_UNICAST and not is_wrapped else Reach.PRIVATE
+    is_given_out = isinstance(address, ipaddress.IPv4Address) or address in GLOBAL_UNICAST
+    return Reach.PUBLIC if is_given_out else Reach.PRIVATE
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import logging
 from urllib.parse import urlsplit
 
 from flask import Flask, Request, request
+from werkzeug.datastructures import Authorization
 
 from prebrush.errors import Forbidden, NotAuthorized
 from prebrush.settings import ServerSettings, Settings
@@ -59,7 +60,7 @@ def _check_credentials(asked: Request, server: ServerSettings) -> None:
     """Take either of what is set; Label Studio can show user and password only."""
     if "Authorization" not in asked.headers and asked.path in PROBES:
         return
-    shown = asked.authorization
+    shown = _credentials_of(asked)
     user = shown.username if shown and shown.type == "basic" else None
     password = shown.password if shown and shown.type == "basic" else None
     token = shown.token if shown and shown.type == "bearer" else None
@@ -69,6 +70,14 @@ def _check_credentials(asked: Request, server: ServerSettings) -> None:
     is_token = _is_same(token, server.bearer_token)
     if not (is_user and is_password) and not is_token:
         raise NotAuthorized("this server asks for the credentials of its operator: basic auth or a bearer token")
+
+
+def _credentials_of(asked: Request) -> Authorization | None:
+    """Read the header; None where there is none, or it is none of HTTP."""
+    try:
+        return asked.authorization
+    except ValueError:  # Werkzeug expects letters of ASCII in it
+        return None
 
 
 def _is_same(shown: str | None, expected: str) -> bool:

@@ -90,6 +90,11 @@ def register_failures(app: Flask) -> None:
                 response.headers[name] = value
         return response
 
+    @app.errorhandler(MemoryError)
+    def no_memory(_: MemoryError) -> Response:
+        logger.error("overloaded: there was not the memory for a request; the server lives on")
+        return error_body("overloaded", "there is not the memory for this now; ask again later, or for less", 503)
+
     @app.errorhandler(Exception)
     def foreign_error(error: Exception) -> Response:
         logger.error("internal error", exc_info=error)
