@@ -245,8 +245,8 @@ def _refuse(what: str, error: ApiError) -> NoReturn:
         raise kind(f"Label Studio answers {status} ({what}){said}") from error
     if status in {401, 403}:
         raise StudioError(
-            f"Label Studio refuses the key ({what}: {status}){said.rstrip('.')}; make a personal access token, as a member "
-            "of the project, and copy it whole"
+            f"Label Studio refuses the key ({what}: {status}){said.rstrip('.')}; make a personal access token, as a "
+            "member of the project, and copy it whole"
         ) from error
     if status == 404:
         raise StudioError(
