@@ -11,23 +11,29 @@ from demo.processes import Server, wait_for
 from demo.studio import Studio, run_studio
 
 TITLE = "prebrush demo"
-LABEL_CONFIG = """
+SMART_TOOLS = """
 <View>
   <Image name="image" value="$image" zoom="true"/>
-  <BrushLabels name="mask" toName="image">
-    <Label value="Object" background="#e6194b"/>
-  </BrushLabels>
+  <BrushLabels name="mask" toName="image" {attributes}><Label value="{label}" background="#e6194b"/></BrushLabels>
   <KeyPointLabels name="point" toName="image" smart="true">
-    <Label value="Object" background="#e6194b" smart="true"/>
+    <Label value="{label}" background="#2ecc71" smart="true"/>
   </KeyPointLabels>
   <RectangleLabels name="box" toName="image" smart="true">
-    <Label value="Object" background="#e6194b" smart="true"/>
+    <Label value="{label}" background="#4363d8" smart="true"/>
   </RectangleLabels>
 </View>
 """
+"""A tag to fill and the smart tools, whose labels differ in colour alone: for masks, points and boxes."""
+POINT_LABEL, BOX_LABEL = 1, 2
+"""Places of the smart tools' labels below the picture."""
 _PHOTOS = ("coins.png", "coffee.png", "chelsea.png", "cell.png", "hubble_deep_field.jpg", "rocket.jpg")
 """Of those that scikit-image brings along, so that nothing is fetched."""
 _NUCLEI = Path(__file__).resolve().parents[1] / "tests" / "images"
+
+
+def smart_config(label: str = "Object", attributes: str = "") -> str:
+    """Return a labeling config in which things are clicked on; the attributes are those of the tag to fill."""
+    return SMART_TOOLS.format(label=label, attributes=attributes)
 
 
 @dataclass(frozen=True)
@@ -66,7 +72,7 @@ def run_demo(home: Path, folder: Path, tell: Callable[[str], None]) -> Iterator[
         settings = {"LABEL_STUDIO_URL": studio.url, "LABEL_STUDIO_API_KEY": studio.create_access_token()}
         with run_prebrush(folder / "prebrush", folder / "prebrush.log", settings, port=9090) as prebrush:
             tell("Making a project and fetching its masks.")
-            project = studio.create_project(TITLE, LABEL_CONFIG)
+            project = studio.create_project(TITLE, smart_config())
             tasks = {name: studio.upload(project, name, content) for name, content in sample_images().items()}
             studio.connect(project, prebrush.url)
             studio.retrieve_predictions(project)

@@ -15,26 +15,13 @@ from playwright.sync_api import Browser, FloatRect, ViewportSize
 
 from demo.prebrush_server import run_prebrush
 from demo.processes import Server, wait_for
+from demo.project import BOX_LABEL, POINT_LABEL, smart_config
 from demo.studio import Studio, run_studio
 from end_to_end.browser import Annotator, open_browser, open_page
 
 ROOT = Path(__file__).resolve().parents[1]
 IMAGES = ROOT / "docs" / "images" / "editor"
 JPEG_QUALITY = 88
-LABEL_CONFIG = """
-<View>
-  <Image name="image" value="$image" zoom="true"/>
-  <BrushLabels name="mask" toName="image" {attributes}><Label value="{label}" background="#e6194b"/></BrushLabels>
-  <KeyPointLabels name="point" toName="image" smart="true">
-    <Label value="{label}" background="#2ecc71" smart="true"/>
-  </KeyPointLabels>
-  <RectangleLabels name="box" toName="image" smart="true">
-    <Label value="{label}" background="#4363d8" smart="true"/>
-  </RectangleLabels>
-</View>
-"""
-POINT_LABEL, BOX_LABEL = 1, 2
-"""Places of the smart tags' labels below the picture."""
 FACE, COLLAR = (100, 230), (240, 150)
 """On the astronaut, (row, col)."""
 AROUND_ALL = ((14, 70), (392, 484))
@@ -66,9 +53,7 @@ def main() -> None:
                 annotator = Annotator(open_page(browser), studio)
                 annotator.page.set_viewport_size(VIEWPORT)
                 annotator.log_in()
-                show_connecting(
-                    annotator, studio.create_project("Things", LABEL_CONFIG.format(label="Thing", attributes=""))
-                )
+                show_connecting(annotator, studio.create_project("Things", smart_config("Thing")))
                 for show in (show_prediction, show_points, show_box, show_refining):
                     show(annotator, studio, prebrush)
 
@@ -162,7 +147,7 @@ def open_photo(annotator: Annotator, studio: Studio, prebrush: Server, name: str
 
 def make_project(studio: Studio, prebrush: Server, title: str, label: str, attributes: str = "") -> int:
     """Make a project that is connected to prebrush, and return its number."""
-    project = studio.create_project(title, LABEL_CONFIG.format(label=label, attributes=attributes))
+    project = studio.create_project(title, smart_config(label, attributes))
     studio.connect(project, prebrush.url)
     return project
 

@@ -1,5 +1,6 @@
 """Image files in; overlay, label map and prediction out: what `prebrush segment` does for each file."""
 
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,6 +116,22 @@ def unique_names(paths: Sequence[Path]) -> list[str]:
     return names
 
 
+def make_folder(folder: Path) -> None:
+    """Make the folder, or find out before long work that nothing can be written there.
+
+    Raises
+    ------
+    PrebrushError
+        It cannot.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise PrebrushError(f"cannot write into {folder}: {error.strerror}") from error
+
+
 def load_image(path: Path, settings: Settings) -> RGBImage:
     """Read an image file: uint8 (H, W, 3), RGB, upright.
 
@@ -124,12 +141,19 @@ def load_image(path: Path, settings: Settings) -> RGBImage:
         It cannot be read as an image, or is over a limit; the message names it.
     """
     try:
-        return decode_image(_read(path, settings.images.max_bytes), image_limits(settings))
+        return decode_image(read_file(path, settings.images.max_bytes), image_limits(settings))
     except ImageError as error:
         raise type(error)(f"{path}: {error}") from error
 
 
-def _read(path: Path, max_bytes: int) -> bytes:
+def read_file(path: Path, max_bytes: int) -> bytes:
+    """Read the bytes of an image file.
+
+    Raises
+    ------
+    ImageNotFound, ImageTooLarge
+        It cannot be read, or is over the limit.
+    """
     try:
         size = path.stat().st_size
         if size > max_bytes:

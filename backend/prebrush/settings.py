@@ -167,6 +167,9 @@ def load_settings(
     projects = {
         str(number): _choice(f"projects.{number}", entry) for number, entry in _section(content, "projects").items()
     }
+    url = sections["label_studio"].url
+    if url and not url.startswith(("http://", "https://")):
+        raise ConfigError("LABEL_STUDIO_URL (label_studio.url) is no address: write it like http://localhost:8080")
     if bool(sections["server"].basic_auth_user) != bool(sections["server"].basic_auth_pass):
         raise ConfigError(
             "set both BASIC_AUTH_USER and BASIC_AUTH_PASS, or neither: one alone would ask nobody for anything"

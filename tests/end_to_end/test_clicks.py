@@ -8,26 +8,12 @@ import pytest
 from playwright.sync_api import Browser
 
 from demo.processes import Server, wait_for
+from demo.project import BOX_LABEL, POINT_LABEL, smart_config
 from demo.studio import Studio
 from end_to_end.browser import Annotator, open_page
 from end_to_end.connected import complaints_of
 from end_to_end.masks import decode_masks, overlap
 from end_to_end.pictures import ALONE, TOUCHED, TOUCHING, draw_discs
-
-LABEL_CONFIG = """
-<View>
-  <Image name="image" value="$image" zoom="true"/>
-  <BrushLabels name="mask" toName="image" {attributes}><Label value="Object" background="#e6194b"/></BrushLabels>
-  <KeyPointLabels name="point" toName="image" smart="true">
-    <Label value="Object" background="#e6194b" smart="true"/>
-  </KeyPointLabels>
-  <RectangleLabels name="box" toName="image" smart="true">
-    <Label value="Object" background="#e6194b" smart="true"/>
-  </RectangleLabels>
-</View>
-"""
-POINT_LABEL, BOX_LABEL = 1, 2
-"""Places of the smart tags' labels in the labeling config."""
 
 PICTURE, (FIRST, SECOND, THIRD) = draw_discs()
 
@@ -43,7 +29,7 @@ def annotator(studio: Studio, browser: Browser) -> Iterator[Annotator]:
 
 def open_discs(studio: Studio, prebrush: Server, annotator: Annotator, attributes: str = "") -> int:
     """Open the drawn discs in a project of their own, with Auto-Annotation on and no region; return the task's id."""
-    project = studio.create_project("clicks", LABEL_CONFIG.format(attributes=attributes))
+    project = studio.create_project("clicks", smart_config(attributes=attributes))
     # a point cannot be started on a mask, and the prediction would show one on each disc
     studio.call("PATCH", f"/api/projects/{project}/", {"show_collab_predictions": False})
     studio.connect(project, prebrush.url)

@@ -100,6 +100,7 @@ def test_an_error_is_one_line_and_a_status(photo, arguments, status, words):
         ("PREBRUSH_DEFAULT_LABELS", '{"rule": "nonsense"}', "rule"),
         ("PREBRUSH_IMAGES_ALLOWED_HOSTS", "http://", "allowed_hosts"),
         ("PREBRUSH_STORAGE_URL", "foo://bar", "foo"),
+        ("LABEL_STUDIO_URL", "localhost:8080", "http://localhost:8080"),
     ],
 )
 def test_serve_refuses_settings_that_could_not_serve(tmp_path, variable, value, words):
@@ -248,7 +249,8 @@ def test_check_tells_what_to_change(tmp_path):
     assert found["storage"]["ok"]
     assert not found["Label Studio"]["ok"]
     assert "127.0.0.1:9" in found["Label Studio"]["found"]
-    assert "Personal Access Token" in found["Label Studio"]["advice"]
+    assert "LABEL_STUDIO_URL must be Label Studio as prebrush reaches it" in found["Label Studio"]["advice"]
+    assert "prebrush serve" in found["server"]["advice"]
     assert "ML_BLOCK_LOCAL_IP" in found["the way back"]["advice"]
 
 

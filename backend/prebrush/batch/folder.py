@@ -7,7 +7,8 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import quote
 
 from prebrush.datatypes import Image, Task
-from prebrush.errors import ConfigError, ImageError, ImageNotFound, ImageTooLarge, PrebrushError
+from prebrush.errors import ConfigError, ImageError, ImageNotFound, PrebrushError
+from prebrush.files import read_file
 from prebrush.images import ImageIdentity, Loaded, decode_image
 from prebrush.images.loading import DIGEST_CHARACTERS
 from prebrush.labelstudio.config import LabelConfig
@@ -45,13 +46,7 @@ class FilePictures(Pictures):
 
     def _load(self, path: Path) -> Loaded:
         try:
-            size = path.stat().st_size
-            if size > self._limits.max_bytes:
-                raise ImageTooLarge(f"{path}: it has {size} bytes, over images.max_bytes = {self._limits.max_bytes}")
-            body = path.read_bytes()
-        except OSError as error:
-            raise ImageNotFound(f"{path}: cannot be read: {error.strerror}") from error
-        try:
+            body = read_file(path, self._limits.max_bytes)
             digest = hashlib.sha256(body).hexdigest()[:DIGEST_CHARACTERS]
             image = Image(decode_image(body, self._limits), digest)
         except ImageError as error:

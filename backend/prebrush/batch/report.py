@@ -1,6 +1,5 @@
 """What a run ends with: one page with its numbers, its failures by reason, and a few of its predictions."""
 
-import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -68,22 +67,6 @@ def write_report(summary: Summary, previews: Sequence[tuple[int | str, str]], fo
     except OSError as error:
         raise PrebrushError(f"cannot write {page}: {error.strerror}") from error
     return page
-
-
-def make_report_folder(folder: Path) -> None:
-    """Make the folder, or find out that nothing can be written there.
-
-    Raises
-    ------
-    PrebrushError
-        It cannot.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise PrebrushError(f"cannot write into {folder}: {error.strerror}; choose another --report") from error
 
 
 def _page(summary: Summary, previews: Sequence[tuple[int | str, str]]) -> str:

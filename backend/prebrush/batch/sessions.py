@@ -13,12 +13,13 @@ from prebrush.batch.folder import ENDINGS, FilePictures, build_tasks, find_image
 from prebrush.batch.here import run_here
 from prebrush.batch.journal import FileJournal
 from prebrush.batch.labelling import BatchPredictor, Labelled, Labeller
-from prebrush.batch.report import PAGE, Summary, make_report_folder, write_report
+from prebrush.batch.report import PAGE, Summary, write_report
 from prebrush.batch.run import Outcome, Previews, ProjectRun
 from prebrush.batch.scratch import Scratch
 from prebrush.batch.tasks_file import TasksFile
 from prebrush.datatypes import Task
 from prebrush.errors import PrebrushError
+from prebrush.files import make_folder
 from prebrush.labelstudio.config import parse_label_config
 from prebrush.pictures import Account
 from prebrush.planning import build_plan
@@ -61,7 +62,7 @@ class Session:
         self._show = show
         self._started = time.monotonic()
         # now, and not after hours of work
-        make_report_folder(folder)
+        make_folder(folder)
 
     def label_project(self, run: ProjectRun) -> Finished:
         """Predict what is missing of a project, and upload it."""

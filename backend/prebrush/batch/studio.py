@@ -245,10 +245,13 @@ def _refuse(what: str, error: ApiError) -> NoReturn:
         raise kind(f"Label Studio answers {status} ({what}){said}") from error
     if status in {401, 403}:
         raise StudioError(
-            f"Label Studio refuses the key ({what}: {status}){said}; is it a personal access token of this one?"
+            f"Label Studio refuses the key ({what}: {status}){said.rstrip('.')}; make a personal access token, as a "
+            "member of the project, and copy it whole"
         ) from error
     if status == 404:
-        raise StudioError(f"Label Studio knows no {what} (404); is its address right?") from error
+        raise StudioError(
+            f"Label Studio knows no {what} (404): check the number, that the key is of a member, and LABEL_STUDIO_URL"
+        ) from error
     raise StudioError(f"Label Studio answers {status} ({what}){said}") from error
 
 

@@ -14,7 +14,7 @@ def evaluate(
     source: Annotated[Path, typer.Argument(help="Images and masks, or a JSON export.", metavar="FOLDER|EXPORT")],
     names: Chosen = None,
     knobs: Annotated[
-        list[str] | None, typer.Option("-p", metavar="METHOD.KNOB=VALUE", help="A knob; A,B,C tries several values.")
+        list[str] | None, typer.Option("-p", metavar="[METHOD.]KNOB=VALUE", help="A knob; A,B,C tries several values.")
     ] = None,
     folder: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the report goes.")] = Path("report"),
     images: Annotated[Path | None, typer.Option(metavar="DIR", help="Where the images of an export are.")] = None,
@@ -29,6 +29,7 @@ def evaluate(
     from prebrush.evaluation.datasets import read_dataset
     from prebrush.evaluation.tables import print_summaries
     from prebrush.evaluation.trials import plan_trials, run_trials, sort_by_method
+    from prebrush.files import make_folder
     from prebrush.progress import show_progress
     from prebrush.recipes import choose_methods
     from prebrush.settings import load_settings
@@ -37,6 +38,7 @@ def evaluate(
     by_method = sort_by_method([split_knob(knob) for knob in knobs or []], methods)
     items = read_dataset(source, kind, images)
     trials = plan_trials(items, methods, by_method, with_clicks=clicks)
+    make_folder(folder)
     if clicks and not any(trial.with_clicks for trial in trials):
         _say_why_no_clicks(any(item.kind == "interactive" for item in items))
     with show_progress(len(trials), "measuring") as step:

@@ -192,8 +192,10 @@ def _label_folder(
     if label_config is not None:
         try:
             text = label_config.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"cannot read {label_config}: {error}") from error
+        except OSError as error:
+            raise ConfigError(f"cannot read {label_config}: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise ConfigError(f"{label_config} is no labeling config: it is not text in UTF-8") from error
     finished = session.write_folder(settings, folder, text, image_url or ADDRESS, target)
     if label_config is None:
         sys.stderr.write(f"Labeling config of the project to import into:\n  {DEFAULT_CONFIG}\n")
