@@ -2,7 +2,8 @@
 
 A thread reads a request from a socket without a limit of time, so as many slow clients as there are threads would stop
 the server. Here a client has some seconds, and more as it goes on sending; while requests wait for a thread, it has
-less than one. A proxy that reads whole requests before it passes them on does the same for many more clients.
+less than one, and must be quick. Some threads never read a large body, however quickly it comes. A proxy that reads
+whole requests before it passes them on does the same for many more clients.
 """
 
 import math
@@ -15,12 +16,19 @@ from typing import Any
 from gunicorn.workers.gthread import ThreadWorker
 from werkzeug.exceptions import RequestTimeout
 
+from prebrush.errors import Overloaded
+from prebrush.web.room import QUICK_THREADS
+
 GRACE_S = 10.0
 """Time for a request while threads are free."""
 GRACE_IN_NEED_S = 0.5
 """Time for it while other requests wait for a thread: on the networks this runs in, most arrive in milliseconds."""
 LEAST_BYTES_PER_S = 50_000
-"""A client that sends as much is never too slow: 100 annotations with masks may come over a poor line."""
+"""A client that sends as much is not too slow: 100 annotations with masks may come over a poor line."""
+LEAST_BYTES_PER_S_IN_NEED = 1_000_000
+"""While others wait, it is: at the pace above, a few megabits a second would hold every thread for good."""
+LARGE_BODY_BYTES = 1_000_000
+"""From which a body needs a place of its own to be read on."""
 LOOK_EVERY_S = 0.1
 FIRST_BYTE_S = 0.1
 """A new connection on which nothing comes for so long waits in gunicorn's loop and not on a thread."""
@@ -30,28 +38,53 @@ that goes on sending gets no more of it."""
 
 
 class Crowd:
-    """How many connections wait for a thread. Safe to share between threads."""
+    """How many connections wait for a thread, and how many threads read a large body. Safe to share between threads.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    threads : int
+        All that there are.
+
+    Attributes
+    ----------
+    is_leaving : bool
+        The server stops: nobody is waited for any longer than in need.
+    """
+
+    def __init__(self, threads: int) -> None:
         self._lock = threading.Lock()
         self._waiting = 0
+        self._places = max(1, threads - QUICK_THREADS)
+        self.is_leaving = False
 
     @property
     def waits(self) -> bool:
         """Whether anybody does."""
-        return self._waiting > 0
+        return self._waiting > 0 or self.is_leaving
 
     def change(self, by: int) -> None:
-        """Count one more, or one less."""
+        """Count one more that waits, or one less."""
         with self._lock:
             self._waiting += by
+
+    def take_place(self) -> bool:
+        """Take a place to read a large body, if there is one."""
+        with self._lock:
+            is_free = self._places > 0
+            self._places -= is_free
+            return is_free
+
+    def give_place(self) -> None:
+        """Give it back."""
+        with self._lock:
+            self._places += 1
 
 
 class PacedSocket:
     """A connection whose bytes must come at a pace; all else is the socket's own.
 
     A client that is too slow has reached its end: nothing more is read. While the app reads a body, `RequestTimeout`
-    tells it so once.
+    tells it so once; `Overloaded` does where a large one finds no place.
     """
 
     def __init__(self, own: socket.socket, crowd: Crowd) -> None:
@@ -60,7 +93,8 @@ class PacedSocket:
         self._started = time.monotonic()
         self._received = 0
         self._is_over = False
-        self.in_body = False
+        self._in_body = False
+        self._has_place = False
         self._closed_at = math.inf
 
     def __getattr__(self, name: str) -> Any:
@@ -70,6 +104,17 @@ class PacedSocket:
         """Start the clock for a new request."""
         self._started = time.monotonic()
         self._received = 0
+
+    def begin_body(self) -> None:
+        """Note that the app reads from now on."""
+        self._in_body = True
+
+    def end_body(self) -> None:
+        """Note that it has answered."""
+        self._in_body = False
+        if self._has_place:
+            self._has_place = False
+            self._crowd.give_place()
 
     def end(self) -> None:
         """Note that no more requests are taken; what still comes is thrown away."""
@@ -86,17 +131,28 @@ class PacedSocket:
             if poll.poll(LOOK_EVERY_S * 1000):
                 data = self._own.recv(size, flags)
                 self._received += len(data)
+                self._need_place()
                 if not data or not self._is_late():
                     return data
             self._is_over = self._is_late()
-        if self.in_body:
-            self.in_body = False
+        if self._in_body:
+            self._in_body = False
             raise RequestTimeout("the request came too slowly; send it at once")
         return b""
 
+    def _need_place(self) -> None:
+        """Go on with a large body only where that leaves threads for all else."""
+        if self._in_body and not self._has_place and self._received > LARGE_BODY_BYTES:
+            self._has_place = self._crowd.take_place()
+            if not self._has_place:
+                self._in_body, self._is_over = False, True
+                raise Overloaded("too many large requests come at once; ask again in a few seconds")
+
     def _is_late(self) -> bool:
-        grace_s = GRACE_IN_NEED_S if self._crowd.waits else GRACE_S
-        return time.monotonic() - self._started > grace_s + self._received / LEAST_BYTES_PER_S
+        grace_s, least = (
+            (GRACE_IN_NEED_S, LEAST_BYTES_PER_S_IN_NEED) if self._crowd.waits else (GRACE_S, LEAST_BYTES_PER_S)
+        )
+        return time.monotonic() - self._started > grace_s + self._received / least
 
     def has_hung_up(self) -> bool:
         """Tell whether the client has closed the connection, without taking anything from it."""
@@ -113,7 +169,7 @@ class PacedWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is not typed
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._crowd = Crowd()
+        self._crowd = Crowd(self.cfg.threads)
 
     def enqueue_req(self, conn: Any) -> None:
         """Hand a connection to the threads; until one takes it, it waits."""
@@ -139,13 +195,21 @@ class PacedWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is not typed
 
     def handle_request(self, req: Any, conn: Any) -> Any:
         """Let the app answer a request whose head was read."""
-        conn.sock.in_body = True
+        conn.sock.begin_body()
         try:
             return super().handle_request(req, conn)
         finally:
-            conn.sock.in_body = False
+            conn.sock.end_body()
+
+    def murder_pending(self) -> None:
+        """Close connections on which nothing came; newer gunicorns would wait for them while the server stops."""
+        if not self.alive:
+            for conn in self.pending_conns:
+                conn.timeout = 0.0
+        super().murder_pending()
 
     def handle_exit(self, sig: Any, frame: Any) -> None:
         """Stop in order, and tell the app."""
+        self._crowd.is_leaving = True
         self.app.stop()
         super().handle_exit(sig, frame)
