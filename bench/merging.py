@@ -15,11 +15,12 @@ from bench.images import photograph
 from prebrush.datatypes import LabelMap, Prompt, RGBImage
 from prebrush.segmentation.boundary_strength import boundary_strength, textons
 from prebrush.segmentation.color import to_lab
+from prebrush.segmentation.hierarchy import merge_superpixels
 from prebrush.segmentation.kernels import region_graph
 from prebrush.segmentation.kernels.components import replace_numbers
 from prebrush.segmentation.kernels.region_graph import replay
 from prebrush.segmentation.methods import slic
-from prebrush.segmentation.methods.region_merging import INNER_PIXELS, merge_superpixels
+from prebrush.segmentation.methods.region_merging import INNER_PIXELS
 from prebrush.segmentation.scaling import shrink, working_size
 
 N_SEGMENTS = 400

@@ -1,7 +1,7 @@
 """Makes the pictures of the documents with the product itself: ``make pictures``.
 
-Only photographs that are free to republish, all from scikit-image's samples: coffee (CC0), coins and stained tissue (no
-known restrictions).
+Only photographs that are free to republish, all from scikit-image's samples: coffee and retina (CC0), coins and stained
+tissue (no known restrictions).
 """
 
 from pathlib import Path
@@ -43,6 +43,7 @@ def main() -> None:
     for name, method in METHODS.items():
         prompts = example_marks(photos) if name == "prompt" else [Prompt()] * len(photos)
         write_jpeg(name, [masks(image, method, prompt) for image, prompt in zip(photos, prompts, strict=True)])
+    write_jpeg("ridge_vessels", vessels())
 
 
 def first_look(photos: list[RGBImage]) -> RGBImage:
@@ -51,6 +52,13 @@ def first_look(photos: list[RGBImage]) -> RGBImage:
     sheet = np.full((HEIGHT, sum(row.shape[1] for row in rows) + GAP, 3), 255, np.uint8)
     sheet[:, : rows[0].shape[1]], sheet[:, -rows[1].shape[1] :] = rows
     return sheet
+
+
+def vessels() -> list[RGBImage]:
+    """Put a retina beside the lines found in it: what `ridge` is for is not in the other photos."""
+    retina = np.ascontiguousarray(skimage.data.retina())
+    found = compute_segments(retina, build_recipe({"method": "ridge", "params": {"channel": "green"}}))
+    return [retina, np.where(found.label_map[..., None] > 0, np.uint8(255), retina // 2)]
 
 
 def write_jpeg(name: str, images: list[RGBImage]) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 import typer.main
 from flask import Flask
 
-from prebrush.cli import app as cli
+from prebrush.checkup.cures import CURES
+from prebrush.commands.app import app as cli
 from prebrush.naming import LabelRule
 from prebrush.recipes import PromptRule
 from prebrush.segmentation import METHODS
@@ -28,6 +29,7 @@ TABLES = {
     ROOT / "docs/label_rules.md": ("labels",),
     ROOT / "docs/interactive.md": ("prompts",),
     ROOT / "docs/commands.md": ("commands",),
+    ROOT / "docs/connect.md": ("cures",),
     ROOT / "docs/operate.md": ("settings",),
     ROOT / "docs/wire.md": ("routes",),
 }
@@ -136,6 +138,22 @@ def setting_rows() -> list[tuple[str, ...]]:
     return rows
 
 
+def cure_rows() -> list[tuple[str, ...]]:
+    """List what `check` advises; names of settings, addresses and the like are set as code."""
+    code = re.compile(
+        r"(?<![\w`])(<[^>]+>|\w+=\"[^\"]*\"|https?://[^\s;]*|/data/\S+|images\.\w+|[A-Z]+_[A-Z_]+(=[^\s;)]+)?)"
+    )
+    return [
+        (", ".join(f"`{phrase.strip()}`" for phrase in phrases), code.sub(lambda match: _as_code(match[0]), cure))
+        for phrases, cure in CURES
+    ]
+
+
+def _as_code(word: str) -> str:
+    bare = word.rstrip(".,:")
+    return f"`{bare}`{word[len(bare) :]}"
+
+
 def command_rows() -> list[tuple[str, ...]]:
     commands = typer.main.get_command(cli).commands  # type: ignore[attr-defined]
     return [
@@ -161,6 +179,7 @@ def build_parts() -> dict[str, str]:
         "prompts": table(("knob", "values", "default", "what it does"), knob_rows(PromptRule)),
         "commands": table(("command", "what it does"), command_rows()),
         "settings": table(("setting", "default", "what it is"), setting_rows()),
+        "cures": table(("what is said", "the one thing to change"), cure_rows()),
         "routes": table(("route", "what it does"), [(f"`{route}`", text) for route, text in ROUTES.items()]),
     }
 

@@ -61,6 +61,17 @@ def stripes() -> Scene:
     return Scene("stripes", paint(truth, [(0, 0, 0), (40, 30, 60), (60, 150, 90), (240, 220, 200)], noise=4.0), truth)
 
 
+def spotted_discs() -> tuple[np.ndarray, np.ndarray]:
+    """Two plain discs, one of them with a spot, on noisy ground."""
+    rng = np.random.default_rng(0)
+    image = np.full((120, 160, 3), (60, 110, 60), np.uint8)
+    image[disc(120, 160, 60, 45, 28)] = (190, 60, 50)
+    image[disc(120, 160, 60, 115, 28)] = (60, 70, 180)
+    image[disc(120, 160, 60, 115, 10)] = (220, 210, 90)
+    noisy = np.clip(image + rng.normal(0, 6, image.shape), 0, 255).astype(np.uint8)
+    return noisy, disc(120, 160, 60, 45, 28)
+
+
 def crop_rows() -> Scene:
     """Plants in rows on brown soil with stones, one half of the field in the shade."""
     rng = np.random.default_rng(5)

@@ -1,64 +1,57 @@
-"""The command line. Errors are one line on stderr: exit 1, or 2 for usage and configuration; never a traceback."""
+"""The command line's start and end. Errors are one line on stderr; a traceback only under ``python -X dev``.
+
+Exit status: 0 all is well, 1 something failed, 2 wrong usage or settings, 130 stopped by Ctrl-C.
+"""
 
 import os
 import sys
-from typing import Annotated, NoReturn
+from contextlib import suppress
+from io import TextIOWrapper
+from typing import NoReturn
 
-import typer
-
-from prebrush.commands.measuring import evaluate
-from prebrush.commands.projects import prelabel, worker
-from prebrush.commands.segmenting import compare, methods, segment
-from prebrush.commands.server import check, health, serve, warm_up
-from prebrush.commands.terminal import out
 from prebrush.errors import ConfigError, PrebrushError, RequestError
-from prebrush.version import __version__
 
-app = typer.Typer(
-    name="prebrush",
-    help="Pre-label images for Label Studio with classical segmentation, on an ordinary CPU.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-)
-UsageError: type[Exception] = typer.BadParameter.__bases__[0]
-"""typer's class for every wrong use of a command; it has no public name in all the versions we support."""
 ONE_THREAD = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
 """Read by NumPy when it is imported, later than this. The server's threads fill the cores already: with threads of its
 own for each small product of matrices, a click took four times as long."""
+STOPPED = 130
+"""What a shell gives for Ctrl-C."""
 
 
 def main() -> NoReturn:
     """Run the command line and turn errors into one line and an exit status."""
     for name in ONE_THREAD:
         os.environ.setdefault(name, "1")
+    if isinstance(sys.stdout, TextIOWrapper):
+        # names of files need not be text; stderr writes them so by itself
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        status = app(standalone_mode=False)
+        # here, and not at the top: what is stopped while it loads ends as it would later
+        from prebrush.commands.app import UsageError, run  # noqa: PLC0415
+    except KeyboardInterrupt:
+        sys.exit(STOPPED)
+    try:
+        status = run()
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        status = STOPPED
     except PrebrushError as error:
-        sys.stderr.write(f"prebrush: {error}\n")
-        sys.exit(2 if isinstance(error, ConfigError | RequestError) else 1)
+        status = _fail(str(error), 2 if isinstance(error, ConfigError | RequestError) else 1)
     except UsageError as error:
-        sys.stderr.write(f"prebrush: {error.format_message() or 'name a command'}\n")  # type: ignore[attr-defined]  # typer hides the class
-        sys.exit(2)
-    except typer.Abort:
-        sys.exit(1)
-    sys.exit(status if isinstance(status, int) else 0)
+        status = _fail(error.format_message() or "name a command", 2)  # type: ignore[attr-defined]  # typer hides the class
+    except OSError as error:
+        status = _fail(f"{error.strerror}: {error.filename or 'the output'}", 1)
+    except Exception as error:
+        if sys.flags.dev_mode:
+            raise
+        status = _fail(
+            f"an error inside prebrush: {type(error).__name__}: {error}; python -X dev -m prebrush shows where", 1
+        )
+    sys.exit(status)
 
 
-def _show_version(wanted: bool) -> None:
-    if wanted:
-        out.print(f"prebrush {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def common(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
-    ] = False,
-) -> None:
-    """Pre-label images for Label Studio with classical segmentation, on an ordinary CPU."""
-
-
-for command in (serve, segment, methods, compare, evaluate, prelabel, worker, check, health, warm_up):
-    app.command(command.__name__.replace("_", "-"))(command)
+def _fail(message: str, status: int) -> int:
+    # whoever reads neither stream is told by the status
+    with suppress(OSError):
+        sys.stderr.write(f"prebrush: {' '.join(message.split())}\n")
+    return status

@@ -185,10 +185,18 @@ class Label:
         What Label Studio expects in a result: the alias if there is one, else the value.
     predicted_values : tuple of str
         Class names of a method that mean this label, as ``predicted_values`` on the tag lists them.
+    value : str
+        The value, where an alias is the name: what the editor shows, and takes for the same label. Else empty.
     """
 
     name: str
     predicted_values: tuple[str, ...] = ()
+    value: str = ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All that it may be called."""
+        return (self.name, self.value) if self.value else (self.name,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +208,7 @@ class Control:
     from_name, to_name : str
         Names of the control tag and of the image tag it belongs to.
     tag : str
-        The tag's canonical name, one of ``labelstudio.config.REGION_TAGS``: ``BrushLabels``, ``Brush`` ...
+        The tag's canonical name, one of ``labelstudio.tags.REGION_TAGS``: ``BrushLabels``, ``Brush`` ...
     data_key : str
         First key in the task's data that leads to the image's address, for messages; `address` is the whole way.
     is_list : bool

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from prebrush.datatypes import Control, Label, LabelMap, Prediction, Prompt, Region, RGBImage, Segments
-from prebrush.errors import ImageError, ImageNotFound, ImageTooLarge, PrebrushError
+from prebrush.errors import ImageError, ImageNotFound, ImageTooLarge, InvalidPrompt, PrebrushError
 from prebrush.images import decode_image
 from prebrush.labelstudio.result import encode_entry, encode_prediction, stable_id
 from prebrush.naming import LabelRule, name_segments
@@ -64,6 +64,7 @@ def segment_file(path: Path, name: str, job: Job, settings: Settings) -> dict[st
         The folder cannot be written.
     """
     pixels = load_image(path, settings)
+    _check_on_image(path, job.prompt, *pixels.shape[:2])
     if job.prompt:
         segments = segment_marked(pixels, recipe_for_marks(job.recipe), job.prompt)
     else:
@@ -89,6 +90,17 @@ def segment_file(path: Path, name: str, job: Job, settings: Settings) -> dict[st
         why = f"{why}, as {job.recipe.method.name} answers no marks"
     facts |= {"why": why, "segments": len(segments)}
     return {**facts, **{kind.partition(".")[0]: str(target) for kind, target in targets.items()}}
+
+
+def _check_on_image(path: Path, prompt: Prompt, height: int, width: int) -> None:
+    """Refuse marks beside the image, which would be answered at its border."""
+    size = f"{path} has {width} x {height} pixels"
+    for row, col, _ in prompt.points:
+        if not (0 <= row < height and 0 <= col < width):
+            raise InvalidPrompt(f"{size}; the point {col},{row} is not on it")
+    for top, left, bottom, right in prompt.boxes:
+        if top >= height or left >= width or bottom <= 0 or right <= 0:
+            raise InvalidPrompt(f"{size}; the box {left},{top},{right},{bottom} is not on it")
 
 
 def unique_names(paths: Sequence[Path]) -> list[str]:

@@ -4,7 +4,7 @@ import dataclasses
 import difflib
 import math
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any, TypeVar, cast, get_type_hints
@@ -26,6 +26,14 @@ class Knob:
     choices: tuple[str, ...]
     unit: str
     help: str
+    up_to: str = ""
+    """Name of a knob that this one must not be above."""
+    instead_of: str = ""
+    """Name of a knob that is not looked at where this one is set."""
+    unset: float | None = None
+    """The value at which this one is not set, such as -1 for "choose by the image"."""
+    counts_segments: bool = False
+    """Whether who sets it asks for so many segments."""
 
     def parse(self, value: object) -> Any:
         """Turn a value from a tag, a JSON object or the command line into the knob's type.
@@ -56,7 +64,8 @@ class Knob:
         noun = {int: "a whole number", float: "a number", str: "text"}[self.kind]
         unit = f" {self.unit}" if self.unit else ""
         if self.low is not None and self.high is not None:
-            return f"{noun} from {self.low:g} to {self.high:g}{unit}"
+            limit = f", {self.up_to} at most" if self.up_to else ""
+            return f"{noun} from {self.low:g} to {self.high:g}{unit}{limit}"
         return noun + unit
 
 
@@ -109,11 +118,15 @@ def param(
     high: float | None = None,
     choices: tuple[str, ...] = (),
     unit: str = "",
+    up_to: str = "",
+    instead_of: str = "",
+    unset: float | None = None,
+    counts_segments: bool = False,
 ) -> Any:
-    """Declare a knob as the default of a field in a method's ``Params`` dataclass."""
-    return dataclasses.field(
-        default=default, metadata={"help": help, "low": low, "high": high, "choices": choices, "unit": unit}
-    )
+    """Declare a knob as the default of a field in a method's ``Params`` dataclass; see `Knob`."""
+    shown = {"help": help, "low": low, "high": high, "choices": choices, "unit": unit}
+    rules = {"up_to": up_to, "instead_of": instead_of, "unset": unset, "counts_segments": counts_segments}
+    return dataclasses.field(default=default, metadata={**shown, **rules})
 
 
 def knobs_of(params_class: type[Any]) -> tuple[Knob, ...]:
@@ -131,7 +144,8 @@ def parse_knobs(params_class: type[P], values: Mapping[str, object], owner: str)
     Raises
     ------
     InvalidParams
-        A name is unknown (the nearest one is named) or a value does not fit.
+        A name is unknown (the nearest one is named), a value does not fit, or two that are given contradict each
+        other. A knob that is not given follows the one that is.
     """
     knobs = {knob.name: knob for knob in knobs_of(params_class)}
     for name in values:
@@ -140,6 +154,54 @@ def parse_knobs(params_class: type[P], values: Mapping[str, object], owner: str)
             hint = f"; did you mean {near[0]}?" if near else f"; it has: {', '.join(knobs) or 'none'}"
             raise InvalidParams(f"{owner} has no parameter {show(name)}{hint}")
     try:
-        return params_class(**{name: knobs[name].parse(value) for name, value in values.items()})
+        parsed = {name: knobs[name].parse(value) for name, value in values.items()}
+        for knob in knobs.values():
+            _check_alternatives(knob, knobs, parsed)
+            _check_order(knob, knobs, parsed)
+        return params_class(**parsed)
     except InvalidParams as error:
         raise InvalidParams(f"{owner}: {error}") from None
+
+
+def join_knobs(params_class: type[Any], levels: Iterable[Mapping[str, object]]) -> dict[str, object]:
+    """Join raw values from several levels, farthest first: a nearer level wins, over the alternatives of a knob too."""
+    knobs = {knob.name: knob for knob in knobs_of(params_class)}
+    pairs = [(knob, knobs[knob.instead_of]) for knob in knobs.values() if knob.instead_of]
+    joined: dict[str, object] = {}
+    for level in levels:
+        for one, other in pairs:
+            here, there = _is_set(one, level), _is_set(other, level)
+            if here != there:
+                joined.pop(other.name if here else one.name, None)
+        joined.update(level)
+    return joined
+
+
+def _is_set(knob: Knob, values: Mapping[str, object]) -> bool:
+    """Tell whether raw values hold one for a knob that is more than "choose"; what cannot be read is told elsewhere."""
+    try:
+        return knob.name in values and knob.parse(values[knob.name]) != knob.unset
+    except InvalidParams:
+        return True
+
+
+def _check_alternatives(knob: Knob, knobs: Mapping[str, Knob], values: Mapping[str, Any]) -> None:
+    """Refuse a knob that is set beside the one whose place it takes."""
+    if knob.instead_of and _is_set(knob, values) and _is_set(knobs[knob.instead_of], values):
+        other = knob.instead_of
+        raise InvalidParams(
+            f"{knob.name}={values[knob.name]:g} and {other}={values[other]:g} exclude each other: leave one of them out"
+        )
+
+
+def _check_order(knob: Knob, knobs: Mapping[str, Knob], values: dict[str, Any]) -> None:
+    """Refuse a knob above its upper end; where only one of the two is given, the other one's default makes way."""
+    if not knob.up_to:
+        return
+    upper = knobs[knob.up_to]
+    low, high = values.get(knob.name, knob.default), values.get(upper.name, upper.default)
+    if low == knob.unset or high == upper.unset or low <= high:
+        return
+    if _is_set(knob, values) and _is_set(upper, values):
+        raise InvalidParams(f"{knob.name}={low:g} is above {upper.name}={high:g}: it must be {upper.name} at most")
+    values[knob.name] = values[upper.name] = low if _is_set(knob, values) else high

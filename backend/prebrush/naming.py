@@ -156,7 +156,7 @@ def _label_of_class(class_name: str, labels: Sequence[Label]) -> str | None:
             return label.name
     if wanted_classes(labels) is None:
         for label in labels:
-            if label.name.lower() == wanted:
+            if wanted in (name.lower() for name in label.names):
                 return label.name
     return None
 
@@ -177,7 +177,7 @@ def _targets(labels: Sequence[Label]) -> list[Label]:
 
 
 def _is_background(label: Label) -> bool:
-    return label.name.lower() == BACKGROUND or BACKGROUND in (value.lower() for value in label.predicted_values)
+    return BACKGROUND in (name.lower() for name in (*label.names, *label.predicted_values))
 
 
 def background_label(labels: Sequence[Label]) -> str | None:

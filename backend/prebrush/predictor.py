@@ -20,7 +20,7 @@ from prebrush.labelstudio.drawn import find_touched
 from prebrush.labelstudio.prompts import build_prompt, find_target
 from prebrush.labelstudio.request import PredictRequest, SetupRequest
 from prebrush.labelstudio.result import encode_entry, encode_prediction, join_results
-from prebrush.labelstudio.task_data import image_addresses, labels_of
+from prebrush.labelstudio.task_data import has_image, image_addresses, labels_of
 from prebrush.measures import Measures
 from prebrush.pictures import Account, Picture, Pictures
 from prebrush.planning import ControlPlan, Plan, build_plan, unusable_plan
@@ -142,7 +142,7 @@ class Predictor:
         self.preparer.stand_back()
         due = time.monotonic() + self.settings.server.answer_within_s
         state = self.projects.recall(request.project)
-        plan = self._plan(request.project, request.label_config, state)
+        plan = self._plan(request.project, request.label_config or state.label_config, state)
         plan.require_controls()
         account = Account(state, request.login, request.password)
         urgency = Urgency.NOW if len(request.tasks) == 1 else Urgency.BATCH
@@ -167,9 +167,8 @@ class Predictor:
         """Predict one task, or take what was predicted before."""
         images = self._open_images(plan, account, task, urgency, stored=True)
         # the task is part of it because ids are made from it: two tasks with one image have regions of their own
-        origin = _hash(
-            plan.fingerprint, task.id, *((image.labels, image.place, image.picture.digest) for image in images)
-        )
+        shown = ((image.plan.control.to_name, image.labels, image.place, image.picture.digest) for image in images)
+        origin = _hash(plan.fingerprint, task.id, *shown)
         key = f"entry:{origin}"
         entry = self._recent.get(key) or self.storage.get(key)
         self.measures.count_read("answer", hit=entry is not None)
@@ -187,11 +186,12 @@ class Predictor:
     ) -> list[ImageOfControl]:
         """Find every image of every control; what had to be fetched for that is segmented at once.
 
-        Of a task with many images, no two are decoded at the same time.
+        A task may leave out some of the images that a config shows, but not all. Of a task with many images, no two
+        are decoded at the same time.
         """
         pictures: dict[str, Picture] = {}
         found = []
-        for each in plan.controls:
+        for each in [each for each in plan.controls if has_image(each.control, task.data)] or plan.controls:
             labels = labels_of(each.control, task.data)
             for index, address in enumerate(image_addresses(each.control, task.data)):
                 if address not in pictures:
@@ -244,18 +244,18 @@ class Predictor:
         prompt = build_prompt(context, picture.height, picture.width)
         if not prompt:
             return None
-        prompt = replace(prompt, label=label)
+        prompt = replace(prompt, label=label.name if label else "")
         place = index if each.control.is_list else None
         touched = None
         if each.prompts.refine:
+            names = label.names if label else ()
             shape = (picture.height, picture.width)
-            touched = find_touched(request.drafts, request.annotations, prompt, each.control.from_name, place, shape)
+            touched = find_touched(request.drafts, request.annotations, prompt, each.control, names, place, shape)
         if touched:
             found = self.segmenter.refined(picture, each.marks, prompt, touched.mask)
         else:
             found = self.segmenter.marked(picture, each.marks, prompt).label_map > 0
-        labels = labels_of(each.control, task.data)
-        prediction = build_prompted_prediction(each, found, prompt, labels, place, touched.id if touched else None)
+        prediction = build_prompted_prediction(each, found, prompt, place, touched.id if touched else None)
         return encode_entry(encode_prediction(prediction), mean_score([]), plan.model_version)
 
 

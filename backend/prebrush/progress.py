@@ -26,7 +26,9 @@ def show_progress(total: int, what: str) -> Iterator[Callable[[str], None]]:
         TimeRemainingColumn(),
         TextColumn("{task.fields[at]}"),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    # without a terminal nothing is drawn: not even the empty line that would stand before an error
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(what, total=total, at="")
         yield lambda text: progress.update(task, advance=1, at=escape(text[:60]))
 
@@ -89,4 +91,5 @@ class LongProgress:
         if self._shown and not self._console.is_terminal and now - self._said >= LINE_EVERY_S:
             self._said = now
             left = timedelta(seconds=round((self._total - done - failed) / rate)) if rate else "unknown"
-            self._console.print(f"{self._what}: {done + failed} of {self._total}, {rate:.1f}/s, {left} left {words}")
+            told = (f"{done + failed} of {self._total}", f"{rate:.1f}/s", f"{left} left", words)
+            self._console.print(f"{escape(self._what)}: {', '.join(part for part in told if part)}", soft_wrap=True)

@@ -17,8 +17,8 @@ from prebrush.datatypes import Label
 from prebrush.errors import InvalidParams
 from prebrush.naming import LabelRule, wanted_classes
 from prebrush.segmentation import DEFAULT_METHOD, METHODS, get_method
-from prebrush.segmentation.cleanup import Cleanup
-from prebrush.segmentation.method import Method, knobs_of, param, parse_knobs, show
+from prebrush.segmentation.cleanup import Cleanup, suited_knobs
+from prebrush.segmentation.method import Method, join_knobs, knobs_of, param, parse_knobs, show
 from prebrush.segmentation.pipeline import PIPELINE_VERSION
 from prebrush.settings import CHOICE_KEYS
 
@@ -46,7 +46,7 @@ class PromptRule:
         help="What answers clicks and boxes; auto is the tag's method if it was chosen and reads clicks, else prompt.",
     )
     refine: bool = param(
-        False, help="Marks that touch a brush region of their label change that region instead of making one more."
+        False, help="Marks that touch a region of their label change that region instead of making one more."
     )
     prepare: bool = param(True, help="Prepare the image for clicks in the background when a task is opened.")
 
@@ -198,9 +198,12 @@ def resolve(
     """Merge the levels, nearest first, into one recipe; with incomplete labels, no class can be left out."""
     name = method_of(levels)
     method = get_method(name)
-    params = parse_knobs(method.params_class, _params_for(name, levels), owner=f"{owner}: method {name}")
+    given = _params_for(name, levels)
+    params = parse_knobs(method.params_class, given, owner=f"{owner}: method {name}")
+    asked = max((getattr(params, k.name) for k in method.knobs if k.counts_segments and k.name in given), default=0)
     regions = {"max_regions" if key == "max" else key: value for key, value in merged(levels, "regions").items()}
-    cleanup = parse_knobs(Cleanup, regions, owner=f"{owner}: regions")
+    suited = suited_knobs(asked=asked, thin=method.thin)
+    cleanup = parse_knobs(Cleanup, suited | regions, owner=f"{owner}: regions")
     wanted = wanted_classes(labels) if is_complete else None
     return Recipe(method, params, cleanup, None if wanted is None else tuple(sorted(wanted)))
 
@@ -214,12 +217,9 @@ def method_of(levels: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _params_for(method: str, levels: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Merge the knobs, leaving out those that a level meant for another method."""
-    merged: dict[str, Any] = {}
-    for position in reversed(range(len(levels))):
-        if method_of(levels[position:]) == method:
-            merged.update(levels[position].get("params") or {})
-    return merged
+    """Join the knobs, leaving out those that a level meant for another method."""
+    meant = [place for place in reversed(range(len(levels))) if method_of(levels[place:]) == method]
+    return join_knobs(get_method(method).params_class, (levels[place].get("params") or {} for place in meant))
 
 
 def merged(levels: Sequence[Mapping[str, Any]], key: str) -> dict[str, Any]:

@@ -13,6 +13,9 @@ from prebrush.naming import background_label, name_segments
 from prebrush.pictures import Picture
 from prebrush.planning import ControlPlan
 
+LISTED_LABELS = 20
+"""In a message."""
+
 
 def build_prediction(
     plan: ControlPlan,
@@ -51,8 +54,18 @@ def build_prediction(
     return Prediction(segments.label_map, regions, item_index)
 
 
-def choose_control(controls: Sequence[ControlPlan], target: PromptTarget, task: Task) -> tuple[ControlPlan, str]:
+def choose_control(
+    controls: Sequence[ControlPlan], target: PromptTarget, task: Task
+) -> tuple[ControlPlan, Label | None]:
     """Find the tag that marks fill, and the label that their region gets: theirs, or the only one the tag has.
+
+    A tool may call a label by its value where the tag has an alias for it, and the other way round, as in the editor.
+
+    Returns
+    -------
+    plan : ControlPlan
+    label : Label or None
+        None if neither the tag nor the marks have one.
 
     Raises
     ------
@@ -62,15 +75,19 @@ def choose_control(controls: Sequence[ControlPlan], target: PromptTarget, task: 
     fitting = [each for each in controls if target.to_name in ("", each.control.to_name)]
     if not fitting:
         raise InvalidPrompt(f"the marks are on {target.to_name!r}, and no tag to fill belongs to that image")
-    names = [[label.name for label in labels_of(each.control, task.data)] for each in fitting]
-    for each, known in zip(fitting, names, strict=True):
-        if not known or target.label in known:
-            return each, target.label
-    if not target.label or len(names[0]) == 1:
-        return fitting[0], names[0][0]
+    labels = [labels_of(each.control, task.data) for each in fitting]
+    for each, known in zip(fitting, labels, strict=True):
+        found = next((label for label in known if target.label in label.names), None)
+        if not known:
+            return each, Label(target.label) if target.label else None
+        if found:
+            return each, found
+    if not target.label or len(labels[0]) == 1:
+        return fitting[0], labels[0][0]
+    names = ", ".join(label.name for label in labels[0][:LISTED_LABELS])
     raise InvalidPrompt(
         f"no tag to fill has the label {target.label!r}: give the tool and the tag the same labels; "
-        f"{fitting[0].control.from_name!r} has {', '.join(names[0])}"
+        f"{fitting[0].control.from_name!r} has {names}" + (" ..." if len(labels[0]) > LISTED_LABELS else "")
     )
 
 
@@ -78,11 +95,10 @@ def build_prompted_prediction(
     plan: ControlPlan,
     found: Mask,
     prompt: Prompt,
-    labels: Sequence[Label],
     item_index: int | None,
     region_id: str | None = None,
 ) -> Prediction:
-    """Answer marks with one region, under their label.
+    """Answer marks with one region, under the label of the prompt.
 
     Parameters
     ----------
@@ -99,8 +115,7 @@ def build_prompted_prediction(
         raise InvalidPrompt(
             f"{plan.marks.method.name} finds nothing here; it takes a positive click on the object, or a box around it"
         )
-    label = prompt.label or (labels[0].name if labels else "")
-    region = Region(segment=1, label=label, score=None, control=plan.control, id=region_id or fresh_id())
+    region = Region(segment=1, label=prompt.label, score=None, control=plan.control, id=region_id or fresh_id())
     return Prediction(found.astype(np.int32), (region,), item_index)
 
 

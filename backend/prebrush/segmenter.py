@@ -21,6 +21,7 @@ from prebrush.segmentation.cleanup import UNTOUCHED
 from prebrush.segmentation.method import Arrays
 from prebrush.segmentation.picking import pick_segments
 from prebrush.segmentation.pipeline import run as run_pipeline
+from prebrush.segmentation.refining import refine
 from prebrush.sharing import Sharing
 from prebrush.storage import Storage, pack_arrays, pack_segments, unpack_arrays, unpack_segments
 
@@ -71,6 +72,19 @@ class Segmenter:
         """Segment an image, waiting for a free core."""
         with self.cores.take(urgency), self._measures.clock("segment", recipe.method.name):
             return compute_segments(pixels, recipe)
+
+    def draft(self, pixels: RGBImage, recipe: Recipe, most_pixels: int) -> Segments:
+        """Segment a smaller copy of an image, of about so many pixels, and leave the segments at that size."""
+        with self.cores.take(Urgency.NOW), self._measures.clock("segment", recipe.method.name):
+            return run_pipeline(
+                pixels,
+                recipe.method,
+                recipe.params,
+                recipe.cleanup,
+                classes=recipe.classes,
+                working_pixels=most_pixels,
+                enlarged=False,
+            )
 
     def segments(self, picture: Picture, recipe: Recipe, urgency: Urgency) -> Segments:
         """Take the segments from the storage, or compute and keep them."""
@@ -133,24 +147,7 @@ class Segmenter:
         InvalidPrompt
             Nothing is left of it.
         """
-        wanted = [point for point in prompt.points if point[2]]
-        # beside a box, what is painted as ground are the corners that a turned or round shape leaves out
-        painted = None if prompt.boxes else prompt.scribble
-        changed = mask.copy()
-        if wanted or prompt.boxes or (painted is not None and (painted > 0).any()):
-            changed |= self._meant(picture, recipe, prompt)
-        for row, col, positive in prompt.points:
-            if not positive and changed[row, col]:
-                # the piece that the click would mean by itself, kept off what is wanted
-                piece = Prompt(points=((row, col, True), *((*place[:2], False) for place in wanted)))
-                changed &= ~self._meant(picture, recipe, piece)
-        if painted is not None:
-            changed[painted < 0] = False
-        for row, col, positive in prompt.points:
-            changed[row, col] = positive
-        if not changed.any():
-            raise InvalidPrompt("nothing would be left of the region; delete it in the editor")
-        return changed
+        return refine(mask, prompt, lambda marks: self._meant(picture, recipe, marks))
 
     def _meant(self, picture: Picture, recipe: Recipe, prompt: Prompt) -> Mask:
         """Return what marks mean; nothing where they hit nothing."""

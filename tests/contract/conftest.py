@@ -67,3 +67,9 @@ def app(make_settings) -> Flask:
 @pytest.fixture
 def client(app) -> FlaskClient:
     return app.test_client()
+
+
+@pytest.fixture
+def discs(file_server):
+    write_image(file_server.folder / "data/upload/discs.png", draw_discs())
+    return draw_discs()

@@ -1,52 +1,28 @@
-"""Clicks, boxes and strokes: which method answers, what is prepared when, and regions that are there already."""
+"""Clicks, boxes and strokes: which method answers, which tag is filled, and what is prepared when."""
 
-import json
 import time
 
 import cv2
 import numpy as np
 import pytest
 
-from prebrush.labelstudio import rle
+from prebrush.labelstudio import bitmask, rle
 from prebrush.recipes import PromptRule
 from prebrush.segmentation import METHODS
 from prebrush.segmentation.method import knobs_of
 from prebrush.web import create_app
 
+from .asking import TASK, ask_marked, box, click, covered_by, mask_of, predict
 from .conftest import CONFIG, draw_discs, write_image
-from .test_predict import mask_of, predict
 
-TASK = {"id": 1, "data": {"image": "/data/upload/discs.png"}}
 CHOICES = {knob.name: knob for knob in knobs_of(PromptRule)}["method"].choices
-
-
-@pytest.fixture
-def discs(file_server):
-    write_image(file_server.folder / "data/upload/discs.png", draw_discs())
-    return draw_discs()
-
-
-def click(row, col, positive=True, label="Object"):
-    value = {"x": (col + 0.5) / 1.6, "y": (row + 0.5) / 1.2, "keypointlabels": [label]}
-    return {"value": value, "type": "keypointlabels", "to_name": "image", "from_name": "p", "is_positive": positive}
-
-
-def box(top, left, bottom, right):
-    value = {"x": left / 1.6, "y": top / 1.2, "width": (right - left) / 1.6, "height": (bottom - top) / 1.2}
-    value |= {"rotation": 0, "rectanglelabels": ["Object"]}
-    return {"value": value, "type": "rectanglelabels", "to_name": "image", "from_name": "b"}
-
-
-def ask(client, *marks, attributes="", task=TASK):
-    config = CONFIG.replace('name="mask"', f'name="mask" {attributes}')
-    answer = predict(client, [task], config=config, context={"result": list(marks)})
-    assert answer.status_code == 200, answer.data
-    return answer.get_json()["results"][0]["result"]
 
 
 @pytest.mark.parametrize("method", CHOICES)
 def test_each_choice_gives_the_disc_that_is_clicked(client, discs, method):
-    (region,) = ask(client, click(40, 40), click(80, 120, positive=False), attributes=f'model_prompt_method="{method}"')
+    (region,) = ask_marked(
+        client, click(40, 40), click(80, 120, positive=False), attributes=f'model_prompt_method="{method}"'
+    )
     mask = mask_of(region)
     assert mask[40, 40]
     assert not mask[80, 120]
@@ -58,7 +34,7 @@ def test_each_choice_gives_the_disc_that_is_clicked(client, discs, method):
 
 
 def test_a_box_gives_what_is_in_it(client, discs):
-    (region,) = ask(client, box(50, 90, 112, 152))
+    (region,) = ask_marked(client, box(50, 90, 112, 152))
     truth = discs[:, :, 2] == 240
     mask = mask_of(region)
     assert (mask & truth).sum() / (mask | truth).sum() > 0.95
@@ -75,7 +51,7 @@ def test_the_choice_is_read_from_extra_parameters_and_checked(client, discs):
 
 
 def test_marks_that_make_no_sense_get_an_empty_result_and_a_reason(client, discs, caplog):
-    assert ask(client, click(40, 40, positive=False)) == []
+    assert ask_marked(client, click(40, 40, positive=False)) == []
     assert "takes a positive click" in caplog.text
     answer = predict(client, [TASK], context={"result": [click(40, 40, positive=False)]}).get_json()
     assert "takes a positive click" in answer["results"][0]["detail"]
@@ -98,11 +74,11 @@ def preparations():
 
 def test_an_image_is_prepared_once_for_all_clicks_and_servers(client, discs, preparations, make_settings, file_server):
     for _ in range(3):
-        assert ask(client, click(40, 40))
+        assert ask_marked(client, click(40, 40))
     assert len(preparations) == 1
     file_server.asked.clear()
     # another server with the same storage, as after a restart
-    assert ask(create_app(make_settings()).test_client(), click(80, 120))
+    assert ask_marked(create_app(make_settings()).test_client(), click(80, 120))
     assert len(preparations) == 1
     assert not file_server.asked
 
@@ -112,11 +88,11 @@ def test_prepared_images_have_a_bounded_share_of_the_storage(
 ):
     monkeypatch.setattr("prebrush.segmenter.STORED_PREPARED_BYTES", 1)
     crowded = create_app(make_settings()).test_client()
-    assert ask(crowded, click(40, 40))
-    assert ask(crowded, click(80, 120))
+    assert ask_marked(crowded, click(40, 40))
+    assert ask_marked(crowded, click(80, 120))
     assert len(preparations) == 1
     # what had to leave the storage is prepared anew by a server that wants it
-    assert ask(client, click(40, 40))
+    assert ask_marked(client, click(40, 40))
     assert len(preparations) == 2
 
 
@@ -126,7 +102,7 @@ def test_opening_a_task_prepares_its_image(client, discs, preparations):
     while not preparations and time.monotonic() < deadline:
         time.sleep(0.02)
     assert preparations == [discs.shape]
-    assert ask(client, click(40, 40))
+    assert ask_marked(client, click(40, 40))
     assert len(preparations) == 1
 
 
@@ -137,71 +113,6 @@ def test_a_batch_and_a_project_that_wants_none_prepare_nothing(client, discs, pr
     predict(client, [TASK], config=CONFIG.replace('name="mask"', 'name="mask" model_prompt_method="grabcut"'))
     time.sleep(0.5)
     assert not preparations
-
-
-def drawn(mask, region_id="left", **changes):
-    value = {"format": "rle", "rle": rle.encode_mask(mask).tolist(), "brushlabels": ["Object"]}
-    region = {"id": region_id, "from_name": "mask", "to_name": "image", "type": "brushlabels", "value": value}
-    return {**TASK, "drafts": [{"result": [{**region, **changes}], "updated_at": "2026-01-01"}]}
-
-
-def left_half(discs):
-    mask = discs[:, :, 0] == 230
-    mask[:, 40:] = False
-    return mask
-
-
-def test_a_click_beside_a_region_of_its_label_extends_it(client, discs):
-    half = left_half(discs)
-    (region,) = ask(client, click(40, 43), attributes='model_prompt_refine="true"', task=drawn(half))
-    assert region["id"] == "left"
-    mask = mask_of(region)
-    assert mask[half].all()
-    truth = discs[:, :, 0] == 230
-    assert (mask & truth).sum() / truth.sum() > 0.9
-
-
-def test_a_negative_click_on_a_region_carves_what_it_means(client, discs):
-    both = discs.max(axis=2) > 100
-    (region,) = ask(client, click(80, 120, positive=False), attributes='model_prompt_refine="true"', task=drawn(both))
-    mask = mask_of(region)
-    assert region["id"] == "left"
-    assert mask[40, 40]
-    assert not mask[80, 120]
-    assert (mask & (discs[:, :, 2] == 240)).sum() < 0.1 * both.sum()
-
-
-@pytest.mark.parametrize(
-    ("attributes", "changes", "row"),
-    [
-        ("", {}, 40),  # not asked for
-        ('model_prompt_refine="true"', {"from_name": "other"}, 40),
-        ('model_prompt_refine="true"', {"value": {"format": "rle", "rle": [1, 2, 3], "brushlabels": ["Object"]}}, 40),
-        ('model_prompt_refine="true"', {"value": "?"}, 40),
-        ('model_prompt_refine="true"', {}, 80),  # far from it
-    ],
-)
-def test_other_regions_are_left_alone(client, discs, attributes, changes, row):
-    (region,) = ask(client, click(row, 43 if row == 40 else 120), attributes=attributes,
-                    task=drawn(left_half(discs), **changes))  # fmt: skip
-    assert region["id"] != "left"
-
-
-def test_the_newest_draft_counts_before_annotations(client, discs):
-    half = left_half(discs)
-    task = drawn(half, "old")
-    task["drafts"].append({**drawn(half, "new")["drafts"][0], "updated_at": "2026-01-02"})
-    task["annotations"] = [{**drawn(half, "saved")["drafts"][0], "updated_at": "2026-01-03"}]
-    (region,) = ask(client, click(40, 43), attributes='model_prompt_refine="true"', task=task)
-    assert region["id"] == "new"
-
-
-def test_a_box_touches_a_region_only_if_it_covers_half_of_it(client, discs):
-    task = drawn(cv2.circle(np.zeros((120, 160), np.uint8), (40, 40), 10, 1, -1) > 0)
-    (region,) = ask(client, box(15, 15, 65, 65), attributes='model_prompt_refine="true"', task=task)
-    assert region["id"] == "left"
-    (region,) = ask(client, box(45, 45, 112, 152), attributes='model_prompt_refine="true"', task=task)
-    assert region["id"] != "left"
 
 
 def test_the_tag_with_the_marks_label_is_filled(client, discs):
@@ -231,25 +142,89 @@ def test_a_label_that_no_tag_has_is_told(client, discs):
     assert "Object, Other" in entry["detail"]
 
 
+@pytest.mark.parametrize(("tool", "answered"), [("Tree", "t"), ("t", "t"), ("House", "House")])
+def test_a_tool_may_call_a_label_by_its_value_where_the_tag_has_an_alias(client, discs, tool, answered):
+    config = CONFIG.replace('<Label value="Object"/>', '<Label value="House"/><Label value="Tree" alias="t"/>')
+    marks = {"result": [click(40, 40, label=tool)]}
+    (region,) = predict(client, [TASK], config=config, context=marks).get_json()["results"][0]["result"]
+    assert region["value"]["brushlabels"] == [answered]
+
+
+def test_a_polygon_has_the_hole_that_a_negative_click_cuts(client, file_server):
+    rings = np.full((120, 160, 3), 25, np.uint8)
+    cv2.circle(rings, (80, 60), 45, (230, 220, 60), -1)
+    cv2.circle(rings, (80, 60), 15, (90, 120, 240), -1)
+    write_image(file_server.folder / "data/upload/discs.png", rings)
+    config = CONFIG.replace("BrushLabels", "PolygonLabels")
+    marks = {"result": [click(60, 45), click(60, 80, positive=False)]}
+    (region,) = predict(client, [TASK], config=config, context=marks).get_json()["results"][0]["result"]
+    found = covered_by(region)
+    truth = rings[:, :, 0] == 230
+    assert not found[60, 80]
+    assert (found & truth).sum() / (found | truth).sum() > 0.9
+
+
+def test_an_empty_stroke_gets_a_reason_and_no_whole_prediction(client, discs):
+    empty = {"format": "rle", "rle": rle.encode_mask(np.zeros((120, 160), np.bool_)).tolist()}
+    marks = {"result": [{"value": empty, "type": "brushlabels", "to_name": "image"}]}
+    entry = predict(client, [TASK], context=marks).get_json()["results"][0]
+    assert entry["result"] == []
+    assert "nothing is marked" in entry["detail"]
+
+
+def test_a_bitmask_is_a_stroke(client, discs):
+    painted = np.zeros((120, 160), np.bool_)
+    painted[35:45, 35:45] = True
+    value = {"imageDataURL": bitmask.encode_data_url(painted), "bitmasklabels": ["Object"]}
+    (region,) = ask_marked(client, {"value": value, "type": "bitmasklabels", "to_name": "image"})
+    truth = discs[:, :, 0] == 230
+    found = mask_of(region)
+    assert found[painted].all()
+    assert (found & truth).sum() / (found | truth).sum() > 0.9
+
+
 def test_a_negative_rectangle_keeps_out(client, discs):
     out = {**box(10, 10, 70, 70), "is_positive": False}
-    (region,) = ask(client, click(80, 120), out)
+    (region,) = ask_marked(client, click(80, 120), out)
     assert mask_of(region)[80, 120]
     assert not mask_of(region)[40, 40]
 
 
-def test_a_turned_box_beside_a_region_only_adds(client, discs):
-    half = left_half(discs)
-    turned = box(20, 40, 60, 60)
-    turned["value"]["rotation"] = 20
-    (region,) = ask(client, click(40, 43), turned, attributes='model_prompt_refine="true"', task=drawn(half))
-    assert region["id"] == "left"
-    assert mask_of(region)[half].all()
+@pytest.mark.parametrize("method", list(METHODS))
+def test_a_click_contains_what_it_marks(client, file_server, method):
+    write_image(file_server.folder / "data/upload/discs.png", draw_discs())
+    config = CONFIG.replace('name="mask"', f'name="mask" model_method="{method}"')
+    mark = {"value": {"x": 25.0, "y": 33.3, "width": 1, "keypointlabels": ["Object"]}, "type": "keypointlabels"}
+    context = {"result": [{**mark, "from_name": "p", "to_name": "image", "is_positive": True}]}
+    tasks = [{"id": 1, "data": {"image": "/data/upload/discs.png"}}]
+    (region,) = predict(client, tasks, config=config, context=context).get_json()["results"][0]["result"]
+    mask = mask_of(region)
+    assert mask[40, 40]
+    assert not mask[5, 150]
 
 
-def test_what_is_no_text_in_a_draft_is_passed_over(client, discs):
-    body = b'{"tasks": [{"id": 1, "data": {"image": "/data/upload/discs.png"}, "drafts": [{"result": "\xff"}]}], '
-    config = CONFIG.replace('name="mask"', 'name="mask" model_prompt_refine="true"')
-    rest = json.dumps({"label_config": config, "params": {"context": {"result": [click(40, 40)]}}}).encode()[1:]
-    answer = client.post("/predict", data=body + rest, content_type="application/json")
-    assert len(answer.get_json()["results"][0]["result"]) == 1
+def test_every_pixel_can_be_clicked(client, file_server):
+    noisy = draw_discs(60, 80)
+    noisy[:, ::2] //= 2
+    write_image(file_server.folder / "data/upload/busy.png", noisy)
+    tasks = [{"id": 1, "data": {"image": "/data/upload/busy.png"}}]
+    for row, col in np.random.default_rng(0).integers(0, (60, 80), (25, 2)).tolist():
+        value = {"x": (col + 0.5) / 0.8, "y": (row + 0.5) / 0.6, "keypointlabels": ["Object"]}
+        context = {"result": [{"value": value, "type": "keypointlabels", "to_name": "image", "is_positive": True}]}
+        (region,) = predict(client, tasks, context=context).get_json()["results"][0]["result"]
+        assert mask_of(region)[row, col]
+
+
+def test_a_negative_click_on_a_method_that_reads_marks_stays_outside(client, file_server):
+    write_image(file_server.folder / "data/upload/discs.png", draw_discs())
+    config = CONFIG.replace('name="mask"', 'name="mask" model_method="grabcut"')
+    tasks = [{"id": 1, "data": {"image": "/data/upload/discs.png"}}]
+
+    def mark(x, y, positive):
+        value = {"x": x, "y": y, "keypointlabels": ["Object"]}
+        return {"value": value, "type": "keypointlabels", "to_name": "image", "is_positive": positive}
+
+    context = {"result": [mark(25.0, 33.3, True), mark(30.0, 38.0, False)]}
+    (region,) = predict(client, tasks, config=config, context=context).get_json()["results"][0]["result"]
+    assert mask_of(region)[40, 40]
+    assert not mask_of(region)[45, 48]

@@ -14,8 +14,8 @@ from prebrush.recipes import versions_of
 from prebrush.segmentation import METHODS
 from prebrush.settings import Settings
 
+from .asking import predict, set_up
 from .conftest import CONFIG, draw_discs, write_image
-from .test_predict import predict, set_up
 
 BASE = Control("mask", "image", "BrushLabels", "image", labels=(Label("A"),), address="$image")
 OTHER = {

@@ -10,6 +10,7 @@ import numpy as np
 
 from prebrush.client.locations import locate
 from prebrush.client.studio import Credential, Studio
+from prebrush.datatypes import Control, Label
 from prebrush.errors import ConfigError, ImageError, ImageTooLarge, ImageUnreadable, RequestError, StudioError
 from prebrush.fetching import join_url, parse_url, show_reference
 from prebrush.images import ImageLimits, decode_image
@@ -26,6 +27,7 @@ from prebrush.settings import Settings, describe_settings, load_settings
 from prebrush.storage import open_storage, unpack_arrays, unpack_segments
 
 HEIGHT, WIDTH = 40, 50
+CONTROL = Control("mask", "image", "BrushLabels", "image", labels=(Label("Object"),))
 LIMITS = ImageLimits(max_bytes=1 << 20, max_pixels=100_000)
 STUDIO = Studio(url="http://studio:8080/sub", setup_host="http://localhost:8080")
 
@@ -50,7 +52,7 @@ def predict(data: bytes) -> None:
                 assert 0 <= top < bottom <= HEIGHT
                 assert 0 <= left < right <= WIDTH
             if prompt:
-                find_touched(request.drafts, request.annotations, prompt, "mask", None, (HEIGHT, WIDTH))
+                find_touched(request.drafts, request.annotations, prompt, CONTROL, ("Object",), None, (HEIGHT, WIDTH))
 
 
 def setup(data: bytes) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -72,11 +73,19 @@ def test_a_point_picks_its_object(photo, tmp_path):
         (["serve", "--config", "none.yaml"], 2, "none.yaml"),
         (["serve", "--port", "99999"], 2, "65535"),
         (["serve", "--host", "203.0.113.7"], 2, "cannot listen"),
-        (["segment", "disc.png", "--method", "kmeans", "--point", "500000,5,-"], 2, "takes a positive click"),
+        (["segment", "disc.png", "--method", "kmeans", "--point", "5,5,-"], 2, "takes a positive click"),
+        (["segment", "disc.png", "--point", "120,5"], 2, "the point 120,5 is not on it"),
+        (["segment", "disc.png", "--box", "130,5,150,9"], 2, "the box 130,5,150,9 is not on it"),
+        (["prelabel", "."], 2, "--out"),
+        (["prelabel", "--project", "1", "--status", "--only-missing"], 2, "--status"),
+        (["prelabel", "empty", "--out", "tasks.json"], 1, "no image in empty"),
+        (["prelabel", ".", "--out", "empty"], 1, "empty is a folder"),
+        (["prelabel", ".", "--out", "tasks.json", "--report", "notes.txt"], 1, "cannot write into notes.txt"),
     ],
 )
 def test_an_error_is_one_line_and_a_status(photo, arguments, status, words):
     photo.with_name("notes.txt").write_text("hello")
+    photo.with_name("empty").mkdir()
     done = run(*arguments, cwd=photo.parent)
     assert done.returncode == status, done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
@@ -98,6 +107,52 @@ def test_serve_refuses_settings_that_could_not_serve(tmp_path, variable, value, 
     assert done.returncode == 2, done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert words in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+@pytest.mark.parametrize("arguments", [["methods"], ["methods", "--json"], ["--version"]])
+def test_output_that_cannot_be_written_is_one_line_too(arguments):
+    command = [sys.executable, "-m", "prebrush", *arguments]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=100)
+    assert done.returncode == 1
+    assert done.stderr == "prebrush: No space left on device: the output\n"
+
+
+def test_a_reader_that_goes_away_is_no_error():
+    command = [sys.executable, "-m", "prebrush", "methods", "--json"]
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, timeout=100)
+    os.close(writer)
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("moment", ["typer", "prebrush.commands.app", "prebrush.settings", "numpy", "prebrush.files"])
+def test_ctrl_c_says_nothing_and_ends_with_130_at_any_moment(photo, tmp_path, moment):
+    code = (
+        "import os, signal, sys\n"
+        "from prebrush.cli import main\n"
+        "class Interrupt:\n"
+        "    def find_spec(self, name, *_):\n"
+        f"        if name == {moment!r}: os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Interrupt())\n"
+        "main()"
+    )
+    command = [sys.executable, "-c", code, "segment", str(photo), "--out", str(tmp_path / "out")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+def test_a_name_that_is_no_text(photo, tmp_path):
+    strange = tmp_path / os.fsdecode(b"caf\xe9.png")
+    strange.write_bytes(photo.read_bytes())
+    arguments = ["segment", strange, "--method", "threshold", "--out", tmp_path / "out"]
+    done = run(*arguments)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out" / os.fsdecode(b"caf\xe9.labels.png")).exists()
+    (row,) = json.loads(run(*arguments, "--json").stdout)
+    assert row["segments"] == 1
 
 
 def test_one_bad_file_does_not_cost_the_others(photo, tmp_path):

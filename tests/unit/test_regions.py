@@ -86,12 +86,12 @@ def test_marks_that_leave_nothing_say_so():
         pick(SEGMENTS, Prompt(points=((0, 0, True),)))
     nothing = np.zeros((3, 4), np.bool_)
     with pytest.raises(InvalidPrompt, match="finds nothing"):
-        build_prompted_prediction(plan(Label("A")), nothing, Prompt(points=((0, 0, True),)), (Label("A"),), None)
+        build_prompted_prediction(plan(Label("A")), nothing, Prompt(points=((0, 0, True),)), None)
 
 
 def test_a_prompts_label_wins_and_ids_are_fresh():
     prompt = Prompt(points=((0, 1, True),), label="B")
     labels = (Label("A"), Label("B"))
-    first, again = (build_prompted_prediction(plan(*labels), LABEL_MAP > 0, prompt, labels, None) for _ in range(2))
+    first, again = (build_prompted_prediction(plan(*labels), LABEL_MAP > 0, prompt, None) for _ in range(2))
     assert first.regions[0].label == "B"
     assert first.regions[0].id != again.regions[0].id

@@ -8,11 +8,13 @@ import sys
 import time
 import zlib
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 import redis
 from rq import Callback, Queue
+from rq.registry import FailedJobRegistry
 from rq.serializers import JSONSerializer
 
 from prebrush.batch.board import Board, BoardJournal, ChunkLost
@@ -23,7 +25,7 @@ from prebrush.batch.studio import open_project
 from prebrush.errors import ConfigError
 from prebrush.settings import load_settings
 from redis_servers import wait_until
-from studio_stub import StudioStub
+from studio_stub import CREATED, StudioStub
 
 QUICK = """
 from prebrush.batch import uploading, worker
@@ -32,6 +34,7 @@ from prebrush.cli import main
 main()
 """
 """The command, with less patience than real machines deserve."""
+PROJECT_KEY = f"7.{int(datetime.fromisoformat(CREATED).timestamp())}"
 FACTS = {
     "project": 7,
     "key": "7.1",
@@ -195,6 +198,46 @@ def test_the_queue_is_bounded_and_fed_once(client):
         queue.feed(board)
         assert queue.rq.count <= 30
     assert seen == [f"{board.plan.id}-{number}" for number in range(100)]
+
+
+def test_only_what_can_be_had_again_may_be_evicted(client):
+    board = Board.create(client, **{**FACTS, "last": 100, "total": 100})
+    ChunkQueue(client).feed(board)
+    board.own(0, "me")
+    BoardJournal(board, "me").begin("1-50", [1])
+    board.count(Outcome(48, 2, [(1, "gone")]))
+    board.finish(0)
+    assert {client.ttl(key) for key in client.keys("*")} == {-1}
+    board.finish(1)
+    assert client.ttl(board.state_key) > 0
+
+
+def test_a_changed_method_forgets_the_chunks_of_the_run_before(machine, stub, client):
+    earlier = Board.create(client, **{**FACTS, "key": PROJECT_KEY, "version": "prebrush-kmeans-00000000"})
+    ChunkQueue(client).feed(earlier)
+    worker = machine.start("worker")
+    assert machine.prelabel()["done"] == 300
+    assert worker.poll() is None
+    assert set(stub.count_by_task().values()) == {1}
+    assert Board.load(client, earlier.plan.id) is None
+    # what a worker still had in hand of it leaves no trace
+    earlier.count(Outcome(1))
+    earlier.finish(1)
+    assert not client.keys(f"*{earlier.plan.id}*")
+
+
+def test_a_chunk_that_was_given_up_is_remembered_until_it_is_tried_again(client):
+    board = Board.create(client, **FACTS)
+    queue = ChunkQueue(client)
+    queue.feed(board)
+    job = queue.rq.fetch_job(f"{board.plan.id}-3")
+    queue.rq.remove(job)
+    FailedJobRegistry(queue=queue.rq, job_class=type(job)).add(job, ttl=job.failure_ttl, exc_string="a: b")
+    assert client.ttl(job.key) == -1
+    assert [number for number, _ in queue.given_up(board)] == [3]
+    queue.forget(board)
+    assert list(queue.given_up(board)) == []
+    assert not client.exists(job.key)
 
 
 def test_chunks_count_once(client):

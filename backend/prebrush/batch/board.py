@@ -15,18 +15,19 @@ from prebrush.batch.chunks import Chunk, Span
 from prebrush.batch.journal import Begun
 from prebrush.batch.run import MOST_KEPT, PREVIEWS, Outcome
 from prebrush.errors import PrebrushError
-from prebrush.storage.port import PREFIX
+from prebrush.standing import RUNS, run_key
 from prebrush.storage.redis_url import Client
 
 KEPT_S = 30 * 86_400
-"""How long a run is remembered after it was last heard of."""
+"""How long a run is remembered after its end. Until then nothing of it has a time to live: a Redis that is full drops
+what has one, and of a run that has lost its record nobody knows what was uploaded."""
 
 _FINISH = """
+if redis.call('HEXISTS', KEYS[1], 'plan') == 0 then return 0 end
 if redis.call('SETBIT', KEYS[2], ARGV[1], 1) == 1 then return 0 end
-redis.call('HINCRBY', KEYS[1], 'finished', 1)
-return 1
+return redis.call('HINCRBY', KEYS[1], 'finished', 1)
 """
-"""Chunks may be done twice, but they count once."""
+"""Chunks may be done twice, but they count once; answers how many are finished now."""
 _OWN = """
 if redis.call('HGET', KEYS[2], ARGV[1]) ~= ARGV[2] then return 0 end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
@@ -109,8 +110,7 @@ class Board:
     def __init__(self, client: Client, plan: RunPlan) -> None:
         self.client = client
         self.plan = plan
-        name = plan.id.encode()
-        self.state_key = PREFIX + b"batch:" + name
+        self.state_key = run_key(plan.id)
         self.next_key = self.state_key + b":next"
         self._bits = self.state_key + b":finished"
         self._failures = self.state_key + b":failures"
@@ -120,29 +120,34 @@ class Board:
 
     @classmethod
     def create(cls, client: Client, **facts: Any) -> "Board":
-        """Begin a new run; an older one of the project is forgotten."""
+        """Begin a new run; `forget` an older one of the project before."""
         plan = RunPlan(id=uuid.uuid4().hex[:12], started=time.time(), **facts)
         board = cls(client, plan)
         with client.pipeline() as pipe:
             pipe.hset(board.state_key, mapping={"plan": json.dumps(asdict(plan))})
             pipe.set(board.next_key, 0)
-            pipe.hset(PREFIX + b"batches", plan.key.encode(), plan.id)
-            for key in board._keys():
-                pipe.expire(key, KEPT_S)
+            pipe.hset(RUNS, plan.key.encode(), plan.id)
             pipe.execute()
         return board
+
+    def forget(self) -> None:
+        """Remove the run; chunks of it that wait are passed over by workers, and those under way are not uploaded."""
+        self.client.delete(*self._keys())
 
     @classmethod
     def load(cls, client: Client, run: str) -> "Board | None":
         """Return a run by its id; None if it is forgotten."""
-        packed = client.hget(PREFIX + b"batch:" + run.encode(), "plan")
+        packed = client.hget(run_key(run), "plan")
         return None if packed is None else cls(client, RunPlan(**json.loads(packed)))
 
     @classmethod
     def all(cls, client: Client) -> list["Board"]:
         """Return the last run of every project."""
-        found = [cls.load(client, run.decode()) for run in client.hvals(PREFIX + b"batches")]
-        return [board for board in found if board is not None]
+        found = {name: cls.load(client, run.decode()) for name, run in client.hgetall(RUNS).items()}
+        gone = [name for name, board in found.items() if board is None]
+        if gone:
+            client.hdel(RUNS, *gone)
+        return [board for board in found.values() if board is not None]
 
     def progress(self) -> Progress:
         """Tell how far it is."""
@@ -160,19 +165,23 @@ class Board:
 
     def count(self, outcome: Outcome) -> None:
         """Add what became of some of a chunk's tasks."""
+        if not self.client.hexists(self.state_key, "plan"):
+            return
         with self.client.pipeline() as pipe:
             pipe.hincrby(self.state_key, "done", outcome.done)
             pipe.hincrby(self.state_key, "failed", outcome.failed)
             if outcome.failures:
                 pipe.rpush(self._failures, *(json.dumps(failure) for failure in outcome.failures))
                 pipe.ltrim(self._failures, 0, MOST_KEPT - 1)
-            for key in self._keys():
-                pipe.expire(key, KEPT_S)
             pipe.execute()
 
     def finish(self, number: int) -> None:
         """Note that a chunk is done with."""
-        self.client.eval(_FINISH, 2, self.state_key, self._bits, number)
+        if self.client.eval(_FINISH, 2, self.state_key, self._bits, number) >= self.plan.chunks:
+            with self.client.pipeline() as pipe:
+                for key in self._keys():
+                    pipe.expire(key, KEPT_S)
+                pipe.execute()
         self.client.hdel(self._owners, self.plan.chunk(number).key)
 
     def failures(self) -> list[tuple[int | str, str]]:

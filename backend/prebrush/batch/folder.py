@@ -38,6 +38,8 @@ class FilePictures(Pictures):
         ImageError
             It cannot be read as an image.
         """
+        if not _is_text(str(task_id)):
+            raise ImageNotFound("a name that is not UTF-8 has no address in Label Studio; rename the file")
         loaded = self._load(self._folder / str(task_id))
         return Picture(loaded, lambda: self._load(self._folder / str(task_id)))
 
@@ -58,7 +60,7 @@ class FilePictures(Pictures):
 
 
 def find_images(folder: Path) -> Iterator[PurePosixPath]:
-    """Go through the images of a folder and those below, by name; hidden ones are left out.
+    """Go through the images of a folder and those below, by name; hidden ones and links to folders are left out.
 
     Raises
     ------
@@ -72,6 +74,19 @@ def find_images(folder: Path) -> Iterator[PurePosixPath]:
         for name in sorted(files):
             if Path(name).suffix.lower() in ENDINGS and not name.startswith("."):
                 yield PurePosixPath((Path(here) / name).relative_to(folder).as_posix())
+
+
+def name_of(folder: Path) -> str:
+    """Return a folder's own name, of `.` too; that of a link is the link's."""
+    return folder.absolute().name if folder.name not in {"", ".."} else folder.resolve().name
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def build_tasks(folder: Path, config: LabelConfig, address: str) -> Iterator[Task]:
@@ -103,10 +118,11 @@ def build_tasks(folder: Path, config: LabelConfig, address: str) -> Iterator[Tas
     key, is_list = variable[1:], keys[variable]
 
     def build(path: PurePosixPath) -> Task:
-        values = (folder.resolve().name, path.as_posix(), path.name)
+        values = (name_of(folder), path.as_posix(), path.name)
         shown = address
         for placeholder, value in zip(PLACEHOLDERS, values, strict=True):
-            shown = shown.replace(placeholder, quote(value))
+            # a name that is no text is refused when it is opened, so that it costs only itself
+            shown = shown.replace(placeholder, quote(os.fsencode(value)))
         return Task(path.as_posix(), {key: [shown] if is_list else shown})
 
     return map(build, find_images(folder))

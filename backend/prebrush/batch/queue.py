@@ -13,10 +13,12 @@ from redis.exceptions import WatchError
 from prebrush.batch.board import Board
 from prebrush.errors import ConfigError, PrebrushError
 from prebrush.settings import Settings
+from prebrush.standing import QUEUE
 from prebrush.storage.redis_url import Client, build_client
 
 try:
     from rq import Queue, Retry
+    from rq.exceptions import NoSuchJobError
     from rq.job import Job, JobStatus
     from rq.registry import FailedJobRegistry, StartedJobRegistry
     from rq.serializers import JSONSerializer
@@ -26,7 +28,6 @@ except ImportError as missing:
         ".venv/bin/pip install -c constraints.txt -e '.[workers]'"
     ) from missing
 
-NAME = "prebrush"
 WORK = "prebrush.batch.worker.work_chunk"
 MOST_QUEUED = 500
 """Chunks that wait, of all runs: enough for hundreds of workers, and a few hundred kilobytes of Redis."""
@@ -89,7 +90,7 @@ class ChunkQueue:
     def __init__(self, client: Client, most_queued: int = MOST_QUEUED) -> None:
         self.client = client
         self.most_queued = most_queued
-        self.rq = Queue(NAME, connection=client, job_class=ChunkJob, serializer=JSONSerializer)
+        self.rq = Queue(QUEUE, connection=client, job_class=ChunkJob, serializer=JSONSerializer)
 
     def feed(self, board: Board) -> int:
         """Put further chunks of a run into the queue, as many as there is room for; return how many.
@@ -124,7 +125,8 @@ class ChunkQueue:
                     job_id=f"{board.plan.id}-{number}",
                     timeout=CHUNK_WITHIN_S,
                     result_ttl=0,
-                    failure_ttl=86_400,
+                    # until the run is gone on with or forgotten: it would never be over without them
+                    failure_ttl=-1,
                     description="chunk",
                     retry=Retry(max=TRIES - 1),
                 )
@@ -138,8 +140,12 @@ class ChunkQueue:
         for id_ in self._failed.get_job_ids():
             found = _JOB_ID.fullmatch(id_)
             if found and found["run"] == board.plan.id:
-                job = ChunkJob.fetch(id_, connection=self.client, serializer=JSONSerializer)
-                result = job.latest_result()
+                try:
+                    job = ChunkJob.fetch(id_, connection=self.client, serializer=JSONSerializer)
+                    result = job.latest_result()
+                except NoSuchJobError:
+                    # tried again by another machine just now
+                    continue
                 last = (result.exc_string or "").strip().splitlines() if result else []
                 yield int(found["number"]), (last or ["its worker died, again and again"])[-1]
 
@@ -149,6 +155,12 @@ class ChunkQueue:
         for number in numbers:
             self._failed.requeue(f"{board.plan.id}-{number}")
         return len(numbers)
+
+    def forget(self, board: Board) -> None:
+        """Forget a run in favour of the next one of its project."""
+        for number, _ in self.given_up(board):
+            self._failed.remove(f"{board.plan.id}-{number}", delete_job=True)
+        board.forget()
 
     def running(self) -> int:
         """Count the chunks that are worked on, of all runs."""

@@ -13,9 +13,9 @@ from prebrush.batch.board import Board
 from prebrush.batch.queue import ChunkQueue
 from prebrush.batch.run import MOST_KEPT, Outcome, Previews, ProjectRun
 from prebrush.batch.sessions import Finished, Session
-from prebrush.batch.worker import count_workers
 from prebrush.errors import PrebrushError
 from prebrush.progress import LongProgress
+from prebrush.standing import count_workers
 from prebrush.storage.redis_url import Client
 
 LOOK_EVERY_S = 1.0
@@ -100,6 +100,9 @@ def begin_or_go_on(client: Client, run: ProjectRun) -> Board:
             queue.try_again(board)
             queue.feed(board)
             return board
+        if plan.key == run.project.key:
+            # workers that met its chunks after the method was changed would take themselves for unfit
+            queue.forget(board)
     span = run.project.span()
     board = Board.create(
         client,

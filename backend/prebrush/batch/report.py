@@ -1,5 +1,6 @@
 """What a run ends with: one page with its numbers, its failures by reason, and a few of its predictions."""
 
+import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -47,8 +48,9 @@ class Summary:
 
 def _kind_of(reason: str) -> str:
     """Reduce a message to what it has in common with those of other tasks: without addresses and numbers."""
-    words = ("…" if "/" in word or any(letter.isdigit() for letter in word) else word for word in reason.split())
-    return " ".join(words)[:160]
+    words = ["…" if "/" in word or any(letter.isdigit() for letter in word) else word for word in reason.split()]
+    kept = [word for before, word in zip(["", *words], words, strict=False) if (before, word) != ("…", "…")]
+    return " ".join(kept)[:160]
 
 
 def write_report(summary: Summary, previews: Sequence[tuple[int | str, str]], folder: Path) -> Path:
@@ -61,11 +63,27 @@ def write_report(summary: Summary, previews: Sequence[tuple[int | str, str]], fo
     """
     page = folder / PAGE
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        page.write_text(_page(summary, previews), encoding="utf-8")
+        # names of files need not be text
+        page.write_text(_page(summary, previews), encoding="utf-8", errors="backslashreplace")
     except OSError as error:
-        raise PrebrushError(f"cannot write into {folder}: {error.strerror}") from error
+        raise PrebrushError(f"cannot write {page}: {error.strerror}") from error
     return page
+
+
+def make_report_folder(folder: Path) -> None:
+    """Make the folder, or find out that nothing can be written there.
+
+    Raises
+    ------
+    PrebrushError
+        It cannot.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise PrebrushError(f"cannot write into {folder}: {error.strerror}; choose another --report") from error
 
 
 def _page(summary: Summary, previews: Sequence[tuple[int | str, str]]) -> str:

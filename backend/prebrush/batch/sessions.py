@@ -7,16 +7,18 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 
+from prebrush.batch.alone import hold
 from prebrush.batch.chunks import CHUNK_TASKS
-from prebrush.batch.folder import FilePictures, build_tasks, find_images
+from prebrush.batch.folder import ENDINGS, FilePictures, build_tasks, find_images, name_of
 from prebrush.batch.here import run_here
 from prebrush.batch.journal import FileJournal
 from prebrush.batch.labelling import BatchPredictor, Labelled, Labeller
-from prebrush.batch.report import PAGE, Summary, write_report
+from prebrush.batch.report import PAGE, Summary, make_report_folder, write_report
 from prebrush.batch.run import Outcome, Previews, ProjectRun
 from prebrush.batch.scratch import Scratch
 from prebrush.batch.tasks_file import TasksFile
 from prebrush.datatypes import Task
+from prebrush.errors import PrebrushError
 from prebrush.labelstudio.config import parse_label_config
 from prebrush.pictures import Account
 from prebrush.planning import build_plan
@@ -58,15 +60,21 @@ class Session:
         self._stop = stop
         self._show = show
         self._started = time.monotonic()
+        # now, and not after hours of work
+        make_report_folder(folder)
 
     def label_project(self, run: ProjectRun) -> Finished:
         """Predict what is missing of a project, and upload it."""
         span = run.project.span()
         wanted = run.project.count(run.version, only_missing=run.only_missing)
         previews = Previews(run.preview)
-        journal = FileJournal(self._folder / "uploading.json")
         warm_kernels()
-        with LongProgress(f"project {run.project.number}", wanted, shown=self._show) as progress:
+        with (
+            (self._folder / "lock").open("wb") as lock,
+            LongProgress(f"project {run.project.number}", wanted, shown=self._show) as progress,
+        ):
+            hold(lock, f"project {run.project.number} from this folder")
+            journal = FileJournal(self._folder / "uploading.json")
             outcome = run_here(
                 run,
                 span.chunks(),
@@ -102,11 +110,14 @@ class Session:
         account = Account(ProjectState())
         tasks = build_tasks(folder, config, address)
         total = sum(1 for _ in find_images(folder))
+        if not total:
+            endings = ", ".join(sorted(ENDINGS))
+            raise PrebrushError(f"no image in {folder}: no file there or below ends in {endings}")
         previews = Previews(lambda task: predictor.preview(plan, account, task))
         with TasksFile(target, f"{folder.resolve()}, {address}, {plan.model_version}") as file:
             labeller = Labeller(lambda task: predictor.predict(plan, account, task), predictor.threads, self._stop)
-            outcome, skipped = self._write(file, labeller, previews, tasks, total, folder.name)
-        return self._finish(f"Folder {folder.name}", plan.model_version, outcome, skipped, previews)
+            outcome, skipped = self._write(file, labeller, previews, tasks, total, name_of(folder))
+        return self._finish(f"Folder {name_of(folder)}", plan.model_version, outcome, skipped, previews)
 
     def _write(
         self, file: TasksFile, labeller: Labeller, previews: Previews, tasks: Iterator[Task], total: int, what: str
@@ -124,7 +135,7 @@ class Session:
         finally:
             labeller.close()
         if not self._stop.is_set():
-            file.finish()
+            file.finish(keep_part=outcome.failed > 0)
         return outcome, before
 
     def _finish(self, title: str, version: str, outcome: Outcome, skipped: int, previews: Previews) -> Finished:

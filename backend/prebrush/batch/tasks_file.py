@@ -6,12 +6,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
+from prebrush.batch.alone import hold
 from prebrush.datatypes import Task
 from prebrush.errors import PrebrushError
 
 
 class TasksFile:
-    """A JSON list of tasks with their predictions, whole or not there; while it grows it is ``NAME.part``.
+    """A JSON list of tasks with their predictions, whole or not there; while tasks are missing there is ``NAME.part``.
 
     Every line of the part is a task; its first line tells of which run it is. A line that a killed run left unfinished
     is cut off when the next one goes on.
@@ -34,12 +35,15 @@ class TasksFile:
         self._part = path.with_name(f"{path.name}.part")
         self.done: set[int | str] = set()
         """Ids of the tasks that are in it."""
+        if path.is_dir():
+            raise PrebrushError(f"{path} is a folder; name a file to write, such as {path / 'tasks.json'}")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file: BinaryIO = self._part.open("a+b")
         except OSError as error:
             raise PrebrushError(f"cannot write {self._part}: {error.strerror}") from error
         try:
+            hold(self._file, str(path))
             self._go_on(run)
         except OSError as error:
             self._file.close()
@@ -58,11 +62,20 @@ class TasksFile:
             if number:
                 self.done.add(json.loads(line)["id"])
             elif line != head:
-                raise PrebrushError(f"{self._part} is of another run; delete it or choose another --out")
+                if not self._is_in_whole():
+                    raise PrebrushError(f"{self._part} is of another run; delete it or choose another --out")
+                break
             end += len(line)
         self._file.truncate(end)
         if not end:
             self._file.write(head)
+
+    def _is_in_whole(self) -> bool:
+        """Tell whether all of the part is in the finished file, which is then written after it."""
+        try:
+            return self._path.stat().st_mtime_ns >= self._part.stat().st_mtime_ns
+        except FileNotFoundError:
+            return False
 
     def __enter__(self) -> Self:
         """Return the file itself."""
@@ -84,8 +97,8 @@ class TasksFile:
             raise PrebrushError(f"cannot write {self._part}: {error.strerror}") from error
         self.done.add(task.id)
 
-    def finish(self) -> None:
-        """Make the file of the part, a line at a time, and let go of the part."""
+    def finish(self, *, keep_part: bool = False) -> None:
+        """Make the file of the part, a line at a time; with `keep_part` the next run can add to it what failed."""
         whole = self._path.with_name(f"{self._path.name}.new")
         try:
             with whole.open("wb") as target:
@@ -93,7 +106,8 @@ class TasksFile:
                 target.writelines(self._lines())
                 target.write(b"\n]\n")
             whole.replace(self._path)
-            self._part.unlink()
+            if not keep_part:
+                self._part.unlink()
         except OSError as error:
             raise PrebrushError(f"cannot write {self._path}: {error.strerror}") from error
 

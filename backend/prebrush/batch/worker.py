@@ -23,11 +23,10 @@ from prebrush.batch.studio import open_project
 from prebrush.batch.uploading import Uploader
 from prebrush.errors import ConfigError, PrebrushError
 from prebrush.settings import Settings
+from prebrush.standing import LEASE_S
 
 logger = logging.getLogger(__name__)
 
-LEASE_S = 30
-"""A worker that gave no sign for so long is dead, and its chunk another's."""
 SIGN_EVERY_S = 5.0
 LOOK_EVERY_S = 10
 """How often an idle worker looks for chunks of the dead, and for room in the queue."""
@@ -238,8 +237,3 @@ def run_worker(settings: Settings, *, burst: bool = False) -> None:
         raise PrebrushError(worker.unfit)
     logger.info("ended")
     client.close()
-
-
-def count_workers(client: Any) -> int:
-    """Count the workers that are alive, on all machines."""
-    return len(SimpleWorker.all(connection=client, job_class=ChunkJob, queue=ChunkQueue(client).rq))

@@ -1,8 +1,10 @@
 """What `prebrush check` tests: settings, storage, Label Studio; for each failure the one thing to change."""
 
 from prebrush.checkup.connections import check_connections
+from prebrush.checkup.cures import failed
 from prebrush.checkup.findings import KEY_ADVICE, LOCAL_ADVICE, NOT_ALLOWED_ADVICE, Finding
 from prebrush.errors import PrebrushError, StudioError
+from prebrush.health import ask_health
 from prebrush.pictures import Account, build_studio, build_studio_client
 from prebrush.planning import check_choices
 from prebrush.projects import ProjectState
@@ -14,7 +16,7 @@ from prebrush.storage import open_storage
 
 def run_checks(settings: Settings) -> list[Finding]:
     """Test everything. Of what is kept nothing changes; the storage is tested by writing and reading."""
-    return [_check_methods(settings), *_check_storage(settings), *_check_studio(settings)]
+    return [_check_methods(settings), *_check_storage(settings), _check_server(settings), *_check_studio(settings)]
 
 
 def _check_methods(settings: Settings) -> Finding:
@@ -37,19 +39,26 @@ def _check_storage(settings: Settings) -> list[Finding]:
         where = storage.where
         storage.close()
     except PrebrushError as error:
-        return [
-            Finding(
-                what="storage",
-                ok=False,
-                found=str(error),
-                advice="Start it, or change storage.url (PREBRUSH_STORAGE_URL).",
-            )
-        ]
+        of_files = settings.storage.url.startswith("sqlite")
+        mend = "Make that folder writable for this user" if of_files else "Start it"
+        change = f"{mend}, or change storage.url (PREBRUSH_STORAGE_URL)."
+        return [Finding(what="storage", ok=False, found=str(error), advice=change)]
     return [Finding(what="storage", ok=True, found=f"{where} reads and writes", advice=" ".join(advice))]
 
 
+def _check_server(settings: Settings) -> Finding:
+    """Look whether the server runs; that it does not is no failure, as settings are tested before a start, too."""
+    url = server_url(settings.server.host, settings.server.port)
+    try:
+        found = f"prebrush {ask_health(settings)} is up at {url}"
+    except PrebrushError as error:
+        advice = "Start it with: prebrush serve. If it runs elsewhere or on another port, this says nothing."
+        return Finding(what="server", ok=True, found=f"not up: {error}", advice=advice)
+    return Finding(what="server", ok=True, found=found, advice="")
+
+
 def _check_studio(settings: Settings) -> list[Finding]:
-    url, key = settings.label_studio.url, settings.label_studio.api_key
+    url = settings.label_studio.url
     if not url:
         return [
             Finding(
@@ -63,8 +72,7 @@ def _check_studio(settings: Settings) -> list[Finding]:
     try:
         who = build_studio_client(settings).whoami(build_studio(settings, Account(ProjectState())))
     except StudioError as error:
-        advice = "" if key else KEY_ADVICE
-        return [Finding(what="Label Studio", ok=False, found=str(error), advice=advice), _tell_way_back(settings)]
+        return [failed("Label Studio", error), _tell_way_back(settings)]
     found = f"{url} knows us as {who.user}" + (f", by {who.source}" if who.source else "")
     known = Finding(what="Label Studio", ok=True, found=found, advice="")
     try:

@@ -6,6 +6,7 @@ Asking Label Studio for a project's connections makes it call each of them at on
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from prebrush.checkup.cures import failed
 from prebrush.checkup.findings import INTERACTIVE_ADVICE, LOCAL_ADVICE, REACH_ADVICE, WEBHOOK_ADVICE, Finding
 from prebrush.client import Studio, StudioClient
 from prebrush.errors import ImageError, RequestError, StudioError
@@ -56,7 +57,7 @@ def _check_project(
         plan = build_plan(parse_label_config(project["label_config"]), settings, str(number), extra)
         plan.require_controls()
     except RequestError as error:
-        yield Finding(what=f"{what}, labeling config", ok=False, found=str(error), advice="")
+        yield failed(f"{what}, labeling config", error)
     else:
         yield from _check_image(what, settings, client, studio, plan, number)
 
@@ -97,6 +98,6 @@ def _check_image(
         address = image_addresses(plan.controls[0].control, task["data"])[0]
         image = ImageLoader(client, image_limits(settings)).load(address, task["id"], studio).identity
     except (ImageError, RequestError, StudioError) as error:
-        yield Finding(what=what, ok=False, found=str(error), advice="")
+        yield failed(what, error)
     else:
         yield Finding(what=what, ok=True, found=f"{image.width} x {image.height} pixels", advice="")

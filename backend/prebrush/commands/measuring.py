@@ -47,7 +47,7 @@ def evaluate(
         print_json({"report": str(page), "summary": report.summary_rows(results)})
         return
     print_summaries(results, out)
-    out.print(f"the report is {escape(str(page))}")
+    out.print(f"the report is {escape(str(page))}", soft_wrap=True)
 
 
 def _say_why_no_clicks(has_boxes: bool) -> None:

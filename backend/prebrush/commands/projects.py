@@ -31,7 +31,7 @@ ApiKey = Annotated[
 
 
 def prelabel(
-    folder: Annotated[Path | None, typer.Argument(help="Images without a Label Studio.", metavar="[FOLDER]")] = None,
+    folder: Annotated[Path | None, typer.Argument(help="Images without a Label Studio.", metavar="FOLDER")] = None,
     project: Annotated[int | None, typer.Option(min=1, help="Number of the project, as in its address.")] = None,
     url: Url = None,
     api_key: ApiKey = None,
@@ -53,15 +53,17 @@ def prelabel(
         str | None,
         typer.Option(
             metavar="TEXT",
-            help="Address of a folder's images in Label Studio, with {folder}, {path} and {name}; else "
-            "/data/local-files/?d={folder}/{path}.",
+            help="Address of a folder's images in Label Studio, with {folder}, {path} or {name} in it; else that of "
+            "a local storage.",
         ),
     ] = None,
     queue: Annotated[
         bool, typer.Option("--queue", help="Have `prebrush worker` processes do it, on any machines, and watch them.")
     ] = False,
     status: Annotated[bool, typer.Option("--status", help="Tell how far the workers are, and end.")] = False,
-    report: Annotated[Path | None, typer.Option(metavar="DIR", help="Where the report goes.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where the report goes; else prelabel-NUMBER or -FOLDER here.")
+    ] = None,
     config: ConfigFile = None,
     as_json: Json = False,
 ) -> None:
@@ -72,8 +74,11 @@ def prelabel(
         raise ConfigError("where do the predictions of a folder go? Give --out tasks.json")
     if project is not None and (label_config or image_url):
         raise ConfigError("--label-config and --image-url are for a folder; a project has its own")
+    if status and only_missing:
+        raise ConfigError("--status tells of runs that were begun; --only-missing belongs to the run")
     if (queue or status) and (folder is not None or target is not None):
         raise ConfigError("--queue and --status are for a project whose predictions are uploaded")
+    from prebrush.batch.folder import name_of
     from prebrush.batch.stopping import stopped_by_signals
     from prebrush.settings import load_settings
 
@@ -83,7 +88,7 @@ def prelabel(
         _show_standing(settings, project or 0, as_json=as_json)
         return
     stop = threading.Event()
-    place = report or Path(f"prelabel-{project or (folder and folder.resolve().name)}")
+    place = report or Path(f"prelabel-{name_of(folder) if folder else project}")
     with stopped_by_signals(stop):
         session = _open_session(settings, place, stop, queue=queue, show=not as_json)
         if folder is not None and target is not None:
@@ -218,13 +223,14 @@ def _show(finished: "Finished", target: Path | None, *, queue: bool, as_json: bo
     rate = outcome.done / summary.seconds
     out.print(
         f"{escape(summary.title)}: {outcome.done} predicted in {summary.seconds:.0f} s ({rate:.1f}/s), "
-        f"{summary.skipped} left as they were, {outcome.failed} failed"
+        f"{summary.skipped} left as they were, {outcome.failed} failed",
+        soft_wrap=True,
     )
     for reason, count in summary.reasons[:10]:
-        out.print(escape(f"  {count} x {reason}"))
+        out.print(escape(f"  {count} x {reason}"), soft_wrap=True)
     if target and summary.finished:
-        out.print(escape(f"import {target} into Label Studio"))
-    out.print(escape(f"version {summary.model_version}; the report is {finished.report}"))
+        out.print(escape(f"import {target} into Label Studio"), soft_wrap=True)
+    out.print(escape(f"version {summary.model_version}; the report is {finished.report}"), soft_wrap=True)
     _say_how_to_go_on(summary, queue=queue)
 
 

@@ -8,14 +8,14 @@ from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from prebrush.commands.terminal import Chosen, Json, out, print_json, split_knob
 from prebrush.errors import ConfigError, ImageError, InvalidPrompt
 
 
 def segment(
-    images: Annotated[list[Path], typer.Argument(help="Image files.", metavar="IMAGE...")],
+    images: Annotated[list[Path], typer.Argument(help="Image files.", metavar="IMAGE")],
     method: Annotated[str | None, typer.Option(help="Segmentation method; see `prebrush methods`.")] = None,
     knobs: Annotated[
         list[str] | None, typer.Option("-p", metavar="KNOB=VALUE", help="A knob of the method or of the clean-up.")
@@ -67,7 +67,9 @@ def _show_segmented(rows: list[dict[str, Any]], *, as_json: bool) -> None:
         return
     if not rows:
         return
-    table = Table("image", "size", "method", "segments", "seconds", "written to")
+    # a path that is cut short is of no use
+    paths = (Column("image", overflow="fold"), Column("written to", overflow="fold"))
+    table = Table(paths[0], "size", "method", "segments", "seconds", paths[1])
     for row in rows:
         size = f"{row['width']} x {row['height']}"
         cells = (row["image"], size, row["method"], row["segments"], f"{row['seconds']:.2f}", row["overlay"])
@@ -75,11 +77,11 @@ def _show_segmented(rows: list[dict[str, Any]], *, as_json: bool) -> None:
     out.print(table)
     for row in rows:
         if row["why"] != row["method"]:
-            out.print(escape(f"{row['image']}: {row['why']}"))
+            out.print(escape(f"{row['image']}: {row['why']}"), soft_wrap=True)
 
 
 def methods(
-    name: Annotated[str | None, typer.Argument(help="One method, for its knobs.", metavar="[NAME]")] = None,
+    name: Annotated[str | None, typer.Argument(help="One method, for its knobs.", metavar="NAME")] = None,
     as_json: Json = False,
 ) -> None:
     """List the methods, or one method's knobs."""
@@ -128,7 +130,8 @@ def compare(
     table = Table("method", "segments", "seconds")
     for row in rows:
         table.add_row(*(escape(str(cell)) for cell in row.values()))
-    out.print(table, f"drawn in {escape(str(sheet))}", sep="\n")
+    out.print(table)
+    out.print(f"drawn in {escape(str(sheet))}", soft_wrap=True)
 
 
 _CLICK = re.compile(r"(?P<x>-?\d{1,9}),(?P<y>-?\d{1,9})(?P<sign>,[-+])?", re.ASCII)

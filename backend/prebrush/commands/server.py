@@ -28,38 +28,49 @@ def serve(
 def check(config: ConfigFile = None, as_json: Json = False) -> None:
     """Test settings, storage and Label Studio; say for each failure what to change."""
     from prebrush.checkup import run_checks
-    from prebrush.settings import describe_settings, load_settings
+    from prebrush.settings import Settings, describe_settings, load_settings
 
     settings = load_settings(config)
     findings = run_checks(settings)
     if as_json:
         print_json({"settings": [row[:2] for row in describe_settings(settings)], "checks": findings})
     else:
-        table = Table("setting", "in force", title="Settings")
-        for setting, value, _ in describe_settings(settings):
+        defaults = describe_settings(Settings())
+        changed = [row for row, default in zip(describe_settings(settings), defaults, strict=True) if row != default]
+        table = Table("setting", "in force", title="Settings other than their defaults")
+        for setting, value, _ in changed:
             table.add_row(setting, escape(value))
-        out.print(table)
+        out.print(table if changed else "Every setting has its default.")
         for finding in findings:
             mark = "[green]ok[/]    " if finding["ok"] else "[red]failed[/]"
-            out.print(f"{mark} {escape(finding['what'])}: {escape(finding['found'])}")
+            # piped or not, a line stays one, to be searched and copied
+            out.print(f"{mark} {escape(finding['what'])}: {escape(finding['found'])}", soft_wrap=True)
             if finding["advice"]:
-                out.print(f"       {escape(finding['advice'])}")
+                out.print(f"       {escape(finding['advice'])}", soft_wrap=True)
     if not all(finding["ok"] for finding in findings):
         raise typer.Exit(1)
 
 
-def health(config: ConfigFile = None) -> None:
+def health(config: ConfigFile = None, as_json: Json = False) -> None:
     """Ask the server on this machine whether it is up, as a container's health check does."""
     from prebrush.health import ask_health
     from prebrush.settings import load_settings
 
-    out.print(ask_health(load_settings(config)))
+    version = ask_health(load_settings(config))
+    if as_json:
+        print_json({"status": "up", "version": version})
+    else:
+        out.print("up")
 
 
-def warm_up() -> None:
+def warm_up(as_json: Json = False) -> None:
     """Compile the kernels ahead of time, as an image build or a first start does."""
     from prebrush.warming import warm_kernels
 
     started = time.perf_counter()
     warm_kernels()
-    out.print(f"kernels ready in {time.perf_counter() - started:.1f} s")
+    seconds = time.perf_counter() - started
+    if as_json:
+        print_json({"seconds": round(seconds, 1)})
+    else:
+        out.print(f"kernels ready in {seconds:.1f} s")

@@ -1,16 +1,18 @@
-"""Brush regions that are on an image already: those of the newest draft, else annotation, in an interactive request."""
+"""Regions that are on an image already: those of the newest draft, else annotation, in an interactive request."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import cv2
 import msgspec
 import numpy as np
 
-from prebrush.datatypes import Mask, Prompt
-from prebrush.errors import InvalidBody
-from prebrush.labelstudio import rle
+from prebrush.datatypes import Control, Mask, Prompt
+from prebrush.errors import InvalidBody, InvalidPrompt
+from prebrush.labelstudio.bounds import refuse_many_parts
+from prebrush.labelstudio.request import MOST_MARKED
+from prebrush.labelstudio.shapes import read_mask
 
 NEAR_PX = 5
 """A click so near to a region touches it: the editor starts no click on a visible mask."""
@@ -19,11 +21,7 @@ LEAST_COVERED = 0.5
 MOST_DECODED = 100
 """Of regions with the label, newest first."""
 
-
-class _Value(msgspec.Struct):
-    format: str | None = None
-    brushlabels: list[str] | None = None
-    rle: msgspec.Raw = msgspec.Raw(b"[]")
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, InvalidBody, InvalidPrompt)
 
 
 class _Result(msgspec.Struct):
@@ -32,17 +30,18 @@ class _Result(msgspec.Struct):
     to_name: str | None = None
     item_index: int | None = None
     type: str | None = None
-    value: msgspec.Raw = msgspec.Raw(b"{}")
+    # what is not looked at stays as it is: a mask is megabytes
+    value: dict[str, msgspec.Raw] = {}
 
 
 class _Work(msgspec.Struct):
-    result: list[_Result] | None = None
+    result: list[msgspec.Raw] | None = None
     updated_at: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Drawn:
-    """A brush region of somebody's work.
+    """A region of somebody's work.
 
     Attributes
     ----------
@@ -59,7 +58,8 @@ def find_touched(
     drafts: bytes,
     annotations: bytes,
     prompt: Prompt,
-    from_name: str,
+    control: Control,
+    names: Collection[str],
     item_index: int | None,
     shape: tuple[int, int],
 ) -> Drawn | None:
@@ -70,8 +70,10 @@ def find_touched(
     drafts, annotations : bytes
         Lists of works, JSON, as a task has them.
     prompt : Prompt
-    from_name : str
-        The brush tag.
+    control : Control
+        The tag that is filled.
+    names : collection of str
+        What a result may call the marks' label; empty for any, or none.
     item_index : int or None
     shape : (height, width)
         Of the image; a mask of another size is passed over.
@@ -81,22 +83,18 @@ def find_touched(
     Drawn or None
         None where nothing is touched, and where what was sent cannot be read: it is only looked at to help.
     """
-    candidates = (
-        each
-        for each in _newest_results(drafts, annotations)
-        if each.id and each.from_name == from_name and each.item_index == item_index and each.type == "brushlabels"
-    )
-    decoded = 0
-    for each in candidates:
+    kind = control.tag.lower()
+    results = [each for each in _newest_results(drafts, annotations) if each.id and each.to_name == control.to_name]
+    if names and control.labels_from:
+        labeled = {each.id for each in results if _has_label(each, control.labels_from, "labels", names)}
+        results = [each for each in results if each.id in labeled]
+    elif names and kind.endswith("labels"):
+        results = [each for each in results if _has_label(each, control.from_name, kind, names)]
+    candidates = [each for each in results if (each.from_name, each.type) == (control.from_name, kind)]
+    for each in [each for each in candidates if each.item_index == item_index][:MOST_DECODED]:
         try:
-            value = msgspec.json.decode(each.value, type=_Value)
-            if value.format != "rle" or prompt.label not in (value.brushlabels or []):
-                continue
-            decoded += 1
-            if decoded > MOST_DECODED:
-                return None
-            mask = rle.decode_mask(msgspec.json.decode(value.rle, type=list[int]), *shape)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, InvalidBody):
+            mask = _read_mask(each, shape)
+        except _UNREADABLE:
             continue
         if each.id and touches(prompt, mask):
             return Drawn(each.id, mask)
@@ -107,12 +105,33 @@ def _newest_results(drafts: bytes, annotations: bytes) -> Iterator[_Result]:
     for works in (drafts, annotations):
         try:
             found = msgspec.json.decode(works, type=list[_Work])
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except _UNREADABLE:
             continue
         if found:
             newest = max(found, key=lambda work: work.updated_at or "")
-            yield from reversed(newest.result or [])
+            for raw in reversed(newest.result or []):
+                try:
+                    yield msgspec.json.decode(raw, type=_Result)
+                except _UNREADABLE:
+                    continue
             return
+
+
+def _has_label(result: _Result, from_name: str, key: str, names: Collection[str]) -> bool:
+    """Tell whether a result is of a tag and has one of some labels under a key of its value."""
+    if result.from_name != from_name or key not in result.value:
+        return False
+    try:
+        return not set(names).isdisjoint(msgspec.json.decode(result.value[key], type=list[str]))
+    except _UNREADABLE:
+        return False
+
+
+def _read_mask(result: _Result, shape: tuple[int, int]) -> Mask:
+    for key, raw in result.value.items():
+        refuse_many_parts(raw, key, MOST_MARKED)
+    value = {key: msgspec.json.decode(raw) for key, raw in result.value.items()}
+    return read_mask(value, "a region", *shape)
 
 
 def touches(prompt: Prompt, mask: Mask) -> bool:

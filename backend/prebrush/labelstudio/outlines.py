@@ -1,7 +1,6 @@
 """Masks to the shapes of other control tags: tight boxes and simplified outlines. No percent, no JSON here.
 
 An outline runs along the edges between pixels, not through their centres: that keeps small and thin segments whole.
-It cannot tell holes: what an outline encloses counts as inside.
 """
 
 from collections.abc import Callable
@@ -83,11 +82,13 @@ def warm() -> None:
     find_boxes(np.ones((1, 1), np.int32))
 
 
-def trace_outlines(mask: Mask, max_points: int = MAX_POINTS) -> list[Outline]:
+def trace_outlines(mask: Mask, max_points: int = MAX_POINTS, *, with_holes: bool = True) -> list[Outline]:
     """Draw a simplified outline around each connected part of a mask, largest first.
 
     Parts that touch at a corner are one. Parts under 9 pixels, or under 2 % of the largest one, are specks and left
-    out, but never the largest itself.
+    out, but never the largest itself. An outline reaches its holes over bridges, which it goes to and fro: they have no
+    width, so what is drawn back has the holes, too. Holes under 9 pixels are left out, and, smallest first, those for
+    which there are no corners left.
 
     Parameters
     ----------
@@ -95,12 +96,14 @@ def trace_outlines(mask: Mask, max_points: int = MAX_POINTS) -> list[Outline]:
         Usually a segment's part of the image.
     max_points : int
         Most corners an outline may have, at least 3.
+    with_holes : bool
+        Else what an outline encloses counts as inside.
 
     Returns
     -------
     outlines : list of float64 (k, 2)
-        Drawn back they overlap the mask (its holes filled) by about 0.95 (intersection over union) or more, save
-        where ``max_points`` does not let them. Empty for an empty mask.
+        Drawn back they overlap the mask by about 0.95 (intersection over union) or more, save where ``max_points``
+        does not let them. Empty for an empty mask.
 
     Notes
     -----
@@ -109,14 +112,42 @@ def trace_outlines(mask: Mask, max_points: int = MAX_POINTS) -> list[Outline]:
     """
     # At twice the size each pixel's corners are distinct: contour pixels 2c and 2c + 1 are its left and right edge.
     doubled = np.repeat(np.repeat(mask.view(np.uint8), 2, axis=0), 2, axis=1)
-    contours, _ = cv2.findContours(doubled, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    parts = [(contour[:, 0, :].astype(np.int32) + 1) // 2 for contour in contours]
-    areas = [cv2.contourArea(part) for part in parts]
-    if not parts:
+    contours, hierarchy = cv2.findContours(doubled, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+    if not contours:
         return []
-    smallest = min(max(_SPECK_PX, _SPECK_FRACTION * max(areas)), max(areas))
-    order = sorted(range(len(parts)), key=lambda place: -areas[place])[:MAX_PARTS]
-    return [_simplify(parts[place], areas[place], max_points) for place in order if areas[place] >= smallest]
+    rings = [(contour[:, 0, :].astype(np.int32) + 1) // 2 for contour in contours]
+    areas = [cv2.contourArea(ring) for ring in rings]
+    # -1 where a ring is the outside of a part, else the part in which it is a hole
+    parents = hierarchy[0, :, 3].tolist()
+    parts = [place for place, parent in enumerate(parents) if parent < 0]
+    largest = max(areas[place] for place in parts)
+    smallest = min(max(_SPECK_PX, _SPECK_FRACTION * largest), largest)
+    holes: dict[int, list[int]] = {place: [] for place in parts}
+    for place, parent in enumerate(parents):
+        if with_holes and parent >= 0 and areas[place] >= _SPECK_PX:
+            holes[parent].append(place)
+
+    def draw(part: int) -> Outline:
+        # two thirds are for the outside, if the rest is of use
+        own = max(3, max_points * 2 // 3) if holes[part] else max_points
+        outline = _simplify(rings[part], areas[part], own)
+        for hole in sorted(holes[part], key=lambda place: -areas[place]):
+            room = max_points - len(outline) - 2  # two corners more, where the bridge ends
+            if room < 3:
+                break
+            outline = _bridge(outline, _simplify(rings[hole], areas[hole], room))
+        return outline
+
+    order = sorted(parts, key=lambda place: -areas[place])[:MAX_PARTS]
+    return [draw(place) for place in order if areas[place] >= smallest]
+
+
+def _bridge(outline: Outline, hole: Outline) -> Outline:
+    """Join an outline and a hole in it, where they are nearest. They run in opposite directions, as they were found."""
+    far = ((outline[:, np.newaxis] - hole) ** 2).sum(axis=2)
+    own, other = np.unravel_index(far.argmin(), far.shape)
+    around = np.concatenate([hole[other:], hole[: other + 1]])
+    return np.concatenate([outline[: own + 1], around, outline[own:]])
 
 
 def _simplify(corners: npt.NDArray[np.int32], area: float, max_points: int) -> Outline:

@@ -5,9 +5,9 @@ and are used for brush strokes alone, whose mask has that size.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import cv2
 import msgspec
@@ -15,19 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from prebrush.datatypes import Mask, Prompt
-from prebrush.errors import InvalidBody, InvalidPrompt
-from prebrush.labelstudio import rle
+from prebrush.errors import InvalidPrompt
 from prebrush.labelstudio.request import describe
+from prebrush.labelstudio.shapes import OUTLINED, PAINTED, Points, fill, read_corners, read_painted, read_point
 
 MAX_MARKS = 100
 """Most marks in one request; a person sends a handful."""
-MAX_CORNERS = 10_000
-"""Of one polygon."""
-
-_ELLIPSE_CORNERS = 64
-_SUBPIXEL_BITS = 4
-_Points: TypeAlias = npt.NDArray[np.float64]
-"""(n, 2), x and y in pixels of the image."""
 
 
 class _Mark(msgspec.Struct):
@@ -84,8 +77,8 @@ def build_prompt(context: Mapping[str, Any], height: int, width: int) -> Prompt:
 
     Key points are clipped to the image. Rectangles, polygons and ellipses are what a person draws around an object:
     they become the box around their part inside the image, and where the shape does not fill its box (a rotated
-    rectangle, an ellipse), the rest of the box is scribbled "not the object". Brush strokes become a scribble. Marks
-    on other images of the task than the last mark's are left out.
+    rectangle, an ellipse), the rest of the box is scribbled "not the object". Brush strokes and bitmasks become a
+    scribble. Marks on other images of the task than the last mark's are left out.
 
     Parameters
     ----------
@@ -97,12 +90,12 @@ def build_prompt(context: Mapping[str, Any], height: int, width: int) -> Prompt:
     Returns
     -------
     prompt : Prompt
-        Empty if nothing is marked.
+        Empty if there are no marks.
 
     Raises
     ------
     InvalidPrompt
-        A mark has no form that is known, is empty or wholly outside the image, or a number in it is none.
+        A mark has no form that is known, is wholly outside the image, or a number in it is none; or all are empty.
     """
     marks = _parse_marks(context)
     if marks:
@@ -111,7 +104,10 @@ def build_prompt(context: Mapping[str, Any], height: int, width: int) -> Prompt:
     collected = _Collected(height, width)
     for place, mark in enumerate(marks):
         collected.add(mark, f"context.result[{place}]")
-    return collected.to_prompt()
+    prompt = collected.to_prompt()
+    if marks and not prompt:
+        raise InvalidPrompt("the strokes are empty: nothing is marked")
+    return prompt
 
 
 def _parse_marks(context: Mapping[str, Any]) -> list[_Mark]:
@@ -149,23 +145,21 @@ class _Collected:
             self.seen.add(mark.id)
         value = mark.value
         positive = mark.is_positive is not False
-        if "rle" in value:
-            if self.strokes is None:
-                self.strokes = np.zeros((self.height, self.width), np.int8)
-            self.strokes[self._read_stroke(mark, where)] = 1 if positive else -1
-        elif "points" in value or "vertices" in value:
-            self._add_shape(self._read_corners(value, where), where, positive=positive)
-        elif "radiusX" in value:
-            self._add_shape(self._read_ellipse(value, where), where, positive=positive)
-        elif "height" in value:
-            self._add_shape(self._read_rectangle(value, where), where, positive=positive)
+        if not PAINTED.isdisjoint(value):
+            self._paint(self._read_stroke(mark, where), 1 if positive else -1)
+        elif not OUTLINED.isdisjoint(value):
+            corners = read_corners(value, where, self.height, self.width)
+            if positive:
+                self._enclose(corners, where)
+            else:
+                self._paint(fill(corners, self.height, self.width), -1)
         elif "x" in value:
-            x, y = self._to_pixels(value, where)
+            x, y = read_point(value, where, self.height, self.width)
             row = min(max(math.floor(y), 0), self.height - 1)
             self.points.append((row, min(max(math.floor(x), 0), self.width - 1), positive))
         else:
             raise InvalidPrompt(
-                f"{where}.value: is no key point, rectangle, ellipse, polygon or brush stroke (rle); "
+                f"{where}.value: is no key point, rectangle, ellipse, polygon, brush stroke (rle) or bitmask; "
                 f"it has: {', '.join(map(str, list(value)[:10])) or 'nothing'}"
             )
 
@@ -178,16 +172,12 @@ class _Collected:
                 np.copyto(scribble, self.strokes, where=self.strokes != 0)
         return Prompt(points=tuple(self.points), boxes=tuple(self.boxes), scribble=scribble, label=self.label)
 
-    def _add_shape(self, corners: _Points, where: str, *, positive: bool) -> None:
-        """Look for the object in a shape, or, if it is negative, take all in it for not the object."""
-        if positive:
-            self._enclose(corners, where)
-            return
+    def _paint(self, mask: Mask, sign: int) -> None:
         if self.strokes is None:
             self.strokes = np.zeros((self.height, self.width), np.int8)
-        self.strokes[_fill(corners, self.height, self.width)] = -1
+        self.strokes[mask] = sign
 
-    def _enclose(self, corners: _Points, where: str) -> None:
+    def _enclose(self, corners: Points, where: str) -> None:
         """Add the box around the part of a shape inside the image, and paint both."""
         limits = np.array([self.width, self.height], np.float64)
         low, high = corners.min(axis=0), corners.max(axis=0)
@@ -199,7 +189,7 @@ class _Collected:
         last = np.clip(np.floor(high + 0.5), first + 1, limits).astype(int)
         left, top = first.tolist()
         right, bottom = last.tolist()
-        mask = _fill(corners - first, bottom - top, right - left)
+        mask = fill(corners - first, bottom - top, right - left)
         if not mask.any():
             # thinner than a pixel; the box still says where
             mask[:] = True
@@ -210,74 +200,16 @@ class _Collected:
         np.maximum(part, mask.view(np.uint8) + 1, out=part)
         self.is_ruled_out = self.is_ruled_out or not mask.all()
 
-    def _read_rectangle(self, value: Mapping[str, Any], where: str) -> _Points:
-        x, y = self._to_pixels(value, where)
-        size = _read_number(value, "width", where), _read_number(value, "height", where)
-        wide, high = size[0] * self.width / 100, size[1] * self.height / 100
-        angle = math.radians(_read_number(value, "rotation", where, default=0.0))
-        # Clockwise on the screen, whose y points down, about the corner x, y.
-        along = np.array([math.cos(angle), math.sin(angle)]) * wide
-        down = np.array([-math.sin(angle), math.cos(angle)]) * high
-        corner = np.array([x, y])
-        return np.stack([corner, corner + along, corner + along + down, corner + down])
-
-    def _read_ellipse(self, value: Mapping[str, Any], where: str) -> _Points:
-        x, y = self._to_pixels(value, where)
-        radius_x = _read_number(value, "radiusX", where) * self.width / 100
-        radius_y = _read_number(value, "radiusY", where) * self.height / 100
-        angle = math.radians(_read_number(value, "rotation", where, default=0.0))
-        around = np.linspace(0, 2 * math.pi, _ELLIPSE_CORNERS, endpoint=False)
-        along, down = radius_x * np.cos(around), radius_y * np.sin(around)
-        return np.stack(
-            [
-                x + along * math.cos(angle) - down * math.sin(angle),
-                y + along * math.sin(angle) + down * math.cos(angle),
-            ],
-            axis=1,
-        )
-
-    def _read_corners(self, value: Mapping[str, Any], where: str) -> _Points:
-        read: Callable[[Any, str], tuple[float, float]] = self._to_pixels
-        name = "vertices"
-        if "points" in value:
-            name = "points"
-            read = self._pair_to_pixels
-        corners = value[name]
-        if not isinstance(corners, list) or not 3 <= len(corners) <= MAX_CORNERS:
-            raise InvalidPrompt(f"{where}.value.{name}: expected a list of 3 to {MAX_CORNERS} points")
-        return np.array([read(corner, f"{where}.value.{name}[{place}]") for place, corner in enumerate(corners)])
-
-    def _pair_to_pixels(self, pair: Any, where: str) -> tuple[float, float]:
-        if not isinstance(pair, list | tuple) or len(pair) != 2:
-            raise InvalidPrompt(f"{where}: expected x and y, got {type(pair).__name__}")
-        return self._to_pixels({"x": pair[0], "y": pair[1]}, where)
-
-    def _to_pixels(self, value: Any, where: str) -> tuple[float, float]:
-        if not isinstance(value, Mapping):
-            raise InvalidPrompt(f"{where}: expected an object with x and y, got {type(value).__name__}")
-        x, y = _read_number(value, "x", where), _read_number(value, "y", where)
-        return x * self.width / 100, y * self.height / 100
-
     def _read_stroke(self, mark: _Mark, where: str) -> Mask:
-        width, height = mark.original_width or self.width, mark.original_height or self.height
-        try:
-            mask = rle.decode_mask(mark.value["rle"], height, width)
-        except InvalidBody as error:
-            raise InvalidPrompt(f"{where}: {error}") from error
+        height, width = self.height, self.width
+        if "rle" in mark.value:
+            # a long stream alone can hold a large mask; a bitmask of a few bytes can, too, and must have our size
+            height, width = mark.original_height or height, mark.original_width or width
+        mask = read_painted(mark.value, where, height, width)
         if mask.shape == (self.height, self.width):
             return mask
         scaled = cv2.resize(mask.view(np.uint8), (self.width, self.height), interpolation=cv2.INTER_NEAREST)
         return np.ascontiguousarray(scaled).view(np.bool_)
-
-
-def _fill(corners: _Points, height: int, width: int) -> Mask:
-    """Tell which pixels a polygon holds or its border touches; its corners count from the edge of the first pixel."""
-    # Far outside, where the fixed-point numbers of the drawing routine would overflow, a corner may be moved along.
-    near = np.clip(corners - 0.5, -(2.0**20), 2.0**20)
-    fixed = np.round(near * (1 << _SUBPIXEL_BITS)).astype(np.int32)
-    mask = np.zeros((height, width), np.uint8)
-    cv2.fillPoly(mask, [fixed], 1, shift=_SUBPIXEL_BITS)
-    return mask.view(np.bool_)
 
 
 def _find_label(value: Mapping[str, Any]) -> str:
@@ -287,15 +219,5 @@ def _find_label(value: Mapping[str, Any]) -> str:
     return ""
 
 
-def _read_number(value: Mapping[str, Any], name: str, where: str, default: float | None = None) -> float:
-    number = value.get(name, default)
-    if isinstance(number, bool) or not isinstance(number, int | float):
-        raise InvalidPrompt(f"{where}.value.{name}: expected a number, got {type(number).__name__}")
-    # Far beyond any image; also keeps the arithmetic behind it finite.
-    if not abs(number) <= 1e6:
-        raise InvalidPrompt(f"{where}.value.{name}: {number!r:.20} is not a percentage")
-    return float(number)
-
-
-def _size(extent: _Points) -> str:
+def _size(extent: Points) -> str:
     return f"{extent[0]:.3g} x {extent[1]:.3g}"

@@ -20,7 +20,7 @@ from prebrush.labelstudio.bounds import MOST_PARTS, Counted, refuse_many_parts, 
 MOST_REFERENCES = 100_000
 """Tasks and annotations that one event may name."""
 MOST_MARKED = 5_000_000
-"""Values in what a person marked, the bytes of brush strokes among them."""
+"""Values in what a person marked, or in one region, the bytes of brush strokes among them."""
 MAX_TASKS = 10_000
 """Most tasks in one request; Label Studio sends all selected ones at once."""
 

@@ -6,7 +6,6 @@ No null is written anywhere, and every region has the displayed size, as Label S
 
 import base64
 import hashlib
-import io
 import math
 import secrets
 import string
@@ -15,13 +14,12 @@ from typing import Any, TypeAlias
 
 import msgspec
 import numpy as np
-from PIL import Image as PillowImage
 
-from prebrush.datatypes import Mask, Prediction, Region
-from prebrush.labelstudio import rle
+from prebrush.datatypes import Prediction, Region
+from prebrush.labelstudio import bitmask, rle
 from prebrush.labelstudio.outlines import MAX_POINTS, Boxes, Outline, find_boxes, trace_outlines
 
-ENCODING_VERSION = 1
+ENCODING_VERSION = 2
 """Raised whenever the same segments and labels are written otherwise, so that cached predictions are left behind."""
 
 NOT_READY = b"[]"
@@ -80,8 +78,8 @@ def encode_prediction(predictions: Prediction | Sequence[Prediction]) -> bytes:
 
     Brush regions get a mask, all of them from one pass over the label map. Bitmask regions get a PNG that is
     transparent outside. Rectangles are the tight box. Polygons and vectors are outlines, one region for each connected
-    part (``id``, ``id-2``, ...; see `outlines.trace_outlines` for specks, and for holes, which they cannot tell); a
-    vector tag without ``closable="true"`` gets a line that returns to where it began. A tag named by a separate
+    part (``id``, ``id-2``, ...; see `outlines.trace_outlines` for specks and holes); vectors, which are lines, have no
+    holes, and without ``closable="true"`` they return to where they began. A tag named by a separate
     ``<Labels>`` gets two results with one id, as the editor stores them.
 
     Parameters
@@ -144,7 +142,7 @@ class _ImageResults:
         self.streams: dict[int, msgspec.Raw] = {}
         self.boxes: Boxes | None = None
         self.bitmasks: dict[int, str] = {}
-        self.outlines: dict[tuple[int, int], list[Outline]] = {}
+        self.outlines: dict[tuple[int, int, bool], list[Outline]] = {}
 
     def build(self) -> list[_Result]:
         highest = int(self.label_map.max(initial=0))
@@ -214,7 +212,7 @@ class _ImageResults:
             top, left, bottom, right = self._box_of(region.segment)
             mask = np.zeros(self.label_map.shape, np.bool_)
             mask[top:bottom, left:right] = self.label_map[top:bottom, left:right] == region.segment
-            self.bitmasks[region.segment] = _encode_png(mask)
+            self.bitmasks[region.segment] = bitmask.encode_data_url(mask)
         return [{"imageDataURL": self.bitmasks[region.segment]}]
 
     def _rectangle(self, region: Region) -> list[_Value]:
@@ -225,7 +223,7 @@ class _ImageResults:
         return [{"x": x, "y": y, "width": width, "height": height, "rotation": 0}]
 
     def _polygons(self, region: Region) -> list[_Value]:
-        outlines = self._outlines_of(region.segment, MAX_POINTS)
+        outlines = self._outlines_of(region.segment, MAX_POINTS, with_holes=True)
         return [{"points": [self._percent(x, y) for x, y in outline.tolist()], "closed": True} for outline in outlines]
 
     def _vectors(self, region: Region) -> list[_Value]:
@@ -234,7 +232,7 @@ class _ImageResults:
         if not closable:
             limit = max(3, limit - 1)  # one is needed to come back
         values = []
-        for outline in self._outlines_of(region.segment, limit):
+        for outline in self._outlines_of(region.segment, limit, with_holes=False):
             corners = outline.tolist() if closable else [*outline.tolist(), outline[0].tolist()]
             ids = [f"{region.id}:{place}" for place in range(len(corners))]
             # The editor draws a line from each vertex to the one named as its predecessor.
@@ -255,13 +253,16 @@ class _ImageResults:
         top, left, bottom, right = self.boxes[segment].tolist()
         return top, left, bottom, right
 
-    def _outlines_of(self, segment: int, max_points: int) -> list[Outline]:
-        if (segment, max_points) not in self.outlines:
+    def _outlines_of(self, segment: int, max_points: int, *, with_holes: bool) -> list[Outline]:
+        key = (segment, max_points, with_holes)
+        if key not in self.outlines:
             top, left, bottom, right = self._box_of(segment)
-            found = trace_outlines(self.label_map[top:bottom, left:right] == segment, max_points)
+            part = self.label_map[top:bottom, left:right] == segment
             corner = np.array([left, top], np.float64)
-            self.outlines[segment, max_points] = [outline + corner for outline in found]
-        return self.outlines[segment, max_points]
+            self.outlines[key] = [
+                outline + corner for outline in trace_outlines(part, max_points, with_holes=with_holes)
+            ]
+        return self.outlines[key]
 
     def _percent(self, x: float, y: float) -> tuple[float, float]:
         # An outline's corner may lie a little outside where a box was put around a sliver.
@@ -271,13 +272,6 @@ class _ImageResults:
 
 def _shape_of(region: Region) -> str:
     return region.control.tag.lower().removesuffix("labels")
-
-
-def _encode_png(mask: Mask) -> str:
-    """Write a mask as the data URL of a PNG with one bit a pixel: white where it is set, else transparent."""
-    buffer = io.BytesIO()
-    PillowImage.fromarray(mask).save(buffer, "PNG", transparency=0)
-    return "data:image/png;base64," + base64.b64encode(buffer.getbuffer()).decode()
 
 
 def _round_score(score: float | None) -> float | msgspec.UnsetType:

@@ -107,6 +107,11 @@ def _as_text(value: Any) -> str:
     return "" if value is None else str(value)
 
 
+def has_image(control: Control, data: Mapping[str, Any]) -> bool:
+    """Tell whether a task has anything where its image would be."""
+    return not _is_nothing(resolve(control.address, data))
+
+
 def image_addresses(control: Control, data: Mapping[str, Any]) -> tuple[str, ...]:
     """List the addresses of the image, or of all images where the control ``is_list``.
 
@@ -119,7 +124,7 @@ def image_addresses(control: Control, data: Mapping[str, Any]) -> tuple[str, ...
     """
     value = resolve(control.address, data)
     tag = f'<Image name="{control.to_name}">'
-    if value is None or value in ("", []):
+    if _is_nothing(value):
         known = ", ".join(list(data)[:10]) or "nothing"
         raise ImageNotFound(f"{tag} takes its image from {control.address!r}; the task's data has only: {known}")
     addresses = value if isinstance(value, list) else [value]
@@ -133,6 +138,10 @@ def image_addresses(control: Control, data: Mapping[str, Any]) -> tuple[str, ...
             found = "an empty text" if address == "" else type(address).__name__
             raise ImageNotFound(f"{tag} takes its image from {control.address!r}; expected an address, got {found}")
     return tuple(addresses) if control.is_list else (addresses[0],)
+
+
+def _is_nothing(value: Any) -> bool:
+    return value is None or value in ("", [])
 
 
 def labels_of(control: Control, data: Mapping[str, Any]) -> tuple[Label, ...]:
@@ -158,17 +167,15 @@ def labels_of(control: Control, data: Mapping[str, Any]) -> tuple[Label, ...]:
     labels: dict[str, Label] = {}
     room = MAX_LABELS_CHARACTERS
     for label in control.labels:
-        text = label.name
-        if "$" in text:
-            text = _as_text(resolve(text, data))
-            room -= len(text)
+        text, value = (_as_text(resolve(name, data)) if "$" in name else name for name in (label.name, label.value))
+        room -= len(text) * ("$" in label.name) + len(value) * ("$" in label.value)
         if room < 0:
             raise InvalidBody(
                 f"the task's data makes the labels of {control.from_name!r} too long; "
                 f"at most {MAX_LABELS_CHARACTERS} characters are taken"
             )
         if text:
-            labels.setdefault(text, Label(text, label.predicted_values))
+            labels.setdefault(text, Label(text, label.predicted_values, value))
     for label in _dynamic_labels(control, data):
         labels.setdefault(label.name, label)
     return tuple(labels.values())
@@ -191,9 +198,11 @@ def _dynamic_labels(control: Control, data: Mapping[str, Any]) -> Iterator[Label
             entry = {"value": entry}
         if not isinstance(entry, Mapping):
             continue
-        name = entry.get("alias") or entry.get("value")
+        value = entry.get("value")
+        name = entry.get("alias") or value
         if isinstance(name, str) and name:
-            yield Label(name, _read_classes(entry.get("predicted_values")))
+            value = value if isinstance(value, str) and value != name else ""
+            yield Label(name, _read_classes(entry.get("predicted_values")), value)
         children = entry.get("children")
         waiting.extend(reversed(children) if isinstance(children, list) else ())
 

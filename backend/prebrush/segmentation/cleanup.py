@@ -22,6 +22,10 @@ from prebrush.segmentation.scoring import score_segments
 from prebrush.segmentation.snapping import snap_to_edges
 
 Filterable: TypeAlias = npt.NDArray[np.integer[Any] | np.floating[Any]]
+MOST_REGIONS = 30
+"""Hundreds of brush masks on one image take gigabytes in Label Studio's browser page."""
+LEAST_AREA = 0.0002
+"""Smaller segments are specks."""
 _AREA = "pixels of the image from 1 up, a share of it below 1; 0 is none."
 
 
@@ -45,14 +49,31 @@ class Cleanup:
     part_touching: float = param(
         0.0, low=0, high=1, help="Part what touches where its neck is below this share of the narrower one; 0 is none."
     )
-    min_area: float = param(0.0002, low=0, high=1_000_000_000, help=f"Drop smaller segments: {_AREA}")
+    min_area: float = param(LEAST_AREA, low=0, high=1_000_000_000, help=f"Drop smaller segments: {_AREA}")
     fill_holes: float = param(0.005, low=0, high=1_000_000_000, help=f"Fill holes up to this area: {_AREA}")
     clear_border: bool = param(False, help="Drop segments that touch the image's border.")
-    max_regions: int = param(30, low=1, high=100_000, help="Keep this many segments, largest and best first.")
+    max_regions: int = param(MOST_REGIONS, low=1, high=100_000, help="Keep this many segments, largest and best first.")
 
 
 UNTOUCHED = Cleanup(smoothing=0.0, instances="keep", min_area=0.0, fill_holes=0.0, max_regions=100_000)
 """Knobs that change nothing but the order: a base for ``dataclasses.replace``."""
+
+
+def suited_knobs(*, asked: int, thin: bool) -> dict[str, float]:
+    """Return the knobs that suit a method's segments better than the defaults.
+
+    Parameters
+    ----------
+    asked : int
+        How many segments were asked for: more than are kept by default are all kept.
+    thin : bool
+        Whether they are lines: these are neither smoothed nor are their meshes filled.
+    """
+    knobs: dict[str, float] = {"smoothing": 0.0, "fill_holes": 0.0} if thin else {}
+    if asked > MOST_REGIONS:
+        # some come out larger in number than asked for, and in pieces; superpixels may be a quarter of their mean
+        knobs |= {"max_regions": min(100_000, 2 * asked), "min_area": min(LEAST_AREA, 0.1 / asked)}
+    return knobs
 
 
 def clean(segments: Segments, image: RGBImage, cleanup: Cleanup, classes: Collection[str] | None = None) -> Segments:

@@ -35,9 +35,7 @@ def draw_markers(prompt: Prompt, height: int, width: int, *, frame: bool = True)
     positive = any(inside for _, _, inside in prompt.points) or bool((scribble > 0).any())
     negative = any(not inside for _, _, inside in prompt.points) or bool((scribble < 0).any())
     if prompt.boxes:
-        markers[:] = BACKGROUND
-        for top, left, bottom, right in prompt.boxes:
-            markers[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)] = 0
+        markers[~inside_boxes(prompt, height, width)] = BACKGROUND
     elif frame and not negative:
         for side in (markers[0], markers[-1], markers[:, 0], markers[:, -1]):
             side[:] = BACKGROUND

@@ -10,10 +10,21 @@ import numpy.typing as npt
 
 from prebrush.datatypes import LabelMap, Prompt, RGBImage, Segments
 from prebrush.errors import SegmentationError
-from prebrush.knobs import Knob, knobs_of, param, parse_knobs, show
+from prebrush.knobs import Knob, join_knobs, knobs_of, param, parse_knobs, show
 from prebrush.segmentation.kernels.components import areas_of
 
-__all__ = ["Arrays", "Knob", "Method", "Preparation", "PromptKind", "knobs_of", "param", "parse_knobs", "show"]
+__all__ = [
+    "Arrays",
+    "Knob",
+    "Method",
+    "Preparation",
+    "PromptKind",
+    "join_knobs",
+    "knobs_of",
+    "param",
+    "parse_knobs",
+    "show",
+]
 
 P = TypeVar("P")
 PromptKind = Literal["points", "boxes", "scribble"]
@@ -62,6 +73,8 @@ class Method(Generic[P]):
         For a method that answers marks quickly once the image is prepared.
     explain : callable (image) -> str, or None
         For a method that chooses by the image: what it chose and why, in one sentence.
+    thin : bool
+        Whether its segments are lines: smoothing would wear them away, and their meshes are no holes to fill.
     uses : tuple of str
         Names of the methods this one is built on: when one of them changes its pixels, this one does too.
     name : str
@@ -75,6 +88,7 @@ class Method(Generic[P]):
     version: int
     prompts: tuple[PromptKind, ...] = ()
     class_name: str = ""
+    thin: bool = False
     uses: tuple[str, ...] = ()
     preparation: Preparation[P] | None = None
     explain: Callable[[RGBImage], str] | None = None

@@ -21,7 +21,7 @@ from prebrush.segmentation.scaling import (
 )
 from prebrush.segmentation.scoring import score_segments
 
-PIPELINE_VERSION = 1
+PIPELINE_VERSION = 2
 """Raised whenever clean-up, scoring or scaling give other pixels or numbers for the same input."""
 
 
@@ -33,6 +33,7 @@ def run(
     prompt: Prompt | None = None,
     classes: Collection[str] | None = None,
     working_pixels: int = WORKING_PIXELS,
+    enlarged: bool = True,
 ) -> Segments:
     """Segment one image.
 
@@ -50,11 +51,13 @@ def run(
         In lower case: only segments of these classes are kept, None for all; used with a clean-up.
     working_pixels : int
         Larger images are segmented at about this many pixels; 0 always works at full size.
+    enlarged : bool
+        Whether the segments are brought back to the image's size then.
 
     Returns
     -------
     Segments
-        At the image's size, with scores.
+        With scores, at the image's size unless ``enlarged`` is off.
 
     Raises
     ------
@@ -69,7 +72,7 @@ def run(
     working = full if prompt and method.preparation is not None else working_size(*full, working_pixels)
     small = image
     if working != full:
-        factor = working[1] / full[1]
+        factor = max(working) / max(full)
         small = shrink(image, *working)
         params, prompt = shrink_knobs(params, factor), shrink_prompt(prompt, full, working)
         if cleanup is not None:
@@ -80,7 +83,7 @@ def run(
     else:
         scores = score_segments(segments.label_map, small, len(segments))
         segments = Segments(segments.label_map, scores, segments.classes)
-    return segments if working == full else _enlarge(segments, small, image)
+    return _enlarge(segments, small, image) if enlarged and working != full else segments
 
 
 def _fitted(prompt: Prompt, height: int, width: int) -> Prompt:

@@ -149,10 +149,9 @@ def prepare(image: RGBImage, pixels: int = INNER_PIXELS, most_enlarged: float = 
 
 def _resize(image: RGBImage, pixels: int, most_enlarged: float) -> RGBImage:
     height, width = image.shape[:2]
-    factor = min(most_enlarged, (pixels / (height * width)) ** 0.5)
-    size = max(1, round(width * factor)), max(1, round(height * factor))
-    way = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(image, size, interpolation=way), np.uint8).reshape(size[1], size[0], 3)
+    size = working_size(height, width, pixels, most_enlarged)
+    way = cv2.INTER_AREA if max(size) < max(height, width) else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(image, size[::-1], interpolation=way), np.uint8).reshape(*size, 3)
 
 
 def _as_large(texture: npt.NDArray[np.uint8], shape: tuple[int, ...]) -> npt.NDArray[np.int32]:

@@ -72,6 +72,9 @@ def _load(entry: EntryPoint, taken: Mapping[str, Method[Any]], package: str) -> 
     named = dataclasses.replace(method, name=entry.name, package=package)
     if not named.summary:
         raise ValueError(f"the module {method.function.__module__} has no docstring to describe it")
+    for other in {other for knob in named.knobs for other in (knob.up_to, knob.instead_of) if other}:
+        if other not in {knob.name for knob in named.knobs}:
+            raise ValueError(f"one of its knobs goes by {show(other)}, which is none of them")
     named.parse_params({})
     named.class_name.format(0)
     for name in {knob.name for knob in named.knobs} & {knob.name for knob in knobs_of(Cleanup)}:

@@ -18,25 +18,31 @@ from prebrush.segmentation.method import knobs_of
 WORKING_PIXELS = 1_000_000
 """Default working size: larger images are shrunk to about this many pixels."""
 
+LONGEST = 16
+"""Longest side, in sides of a square of the working size: a thin strip costs methods more than its pixels."""
+
 P = TypeVar("P")
 
 
-def working_size(height: int, width: int, working_pixels: int) -> tuple[int, int]:
-    """Find the size to work at: the same shape, at most about ``working_pixels``, never larger than the image.
+def working_size(height: int, width: int, working_pixels: int, most_enlarged: float = 1.0) -> tuple[int, int]:
+    """Find the size to work at: the same shape, at most about ``working_pixels``, no side above `LONGEST`.
 
     Parameters
     ----------
     height, width : int
     working_pixels : int
         0 is no limit.
+    most_enlarged : float
+        Smaller images are enlarged up to so many times; 1 leaves them.
 
     Returns
     -------
     height, width : int
     """
-    if not working_pixels or height * width <= working_pixels:
+    if not working_pixels:
         return height, width
-    factor = math.sqrt(working_pixels / (height * width))
+    side = math.sqrt(working_pixels)
+    factor = min(most_enlarged, side / math.sqrt(height * width), LONGEST * side / max(height, width))
     return max(1, round(height * factor)), max(1, round(width * factor))
 
 

@@ -6,6 +6,15 @@ import numpy as np
 import numpy.typing as npt
 
 from prebrush.datatypes import LabelMap, Mask
+from prebrush.segmentation.hierarchy import (
+    PARTITION_SIGMA,
+    SCALES,
+    SMALLEST_SHARE,
+    WEIGHTS,
+    edge_strengths,
+    find_superpixels,
+    tally,
+)
 from prebrush.segmentation.kernels.clustering import cluster
 from prebrush.segmentation.kernels.gaussian import blur_colors
 from prebrush.segmentation.kernels.graph_merging import merge_at_scales
@@ -18,15 +27,6 @@ from prebrush.segmentation.kernels.region_paths import (
     distances,
     joining_heights,
     list_neighbours,
-)
-from prebrush.segmentation.methods.region_merging import (
-    PARTITION_SIGMA,
-    SCALES,
-    SMALLEST_SHARE,
-    WEIGHTS,
-    edge_strengths,
-    find_superpixels,
-    tally,
 )
 
 MOST_STRETCHED, MOST_SATURATED = 6.0, 2.0

@@ -15,6 +15,7 @@ from prebrush.segmentation.color import DARKEST_SUM, to_gray
 from prebrush.segmentation.filters import blur
 from prebrush.segmentation.kernels.histogram import histogram
 from prebrush.segmentation.multilevel import find_thresholds
+from prebrush.segmentation.scaling import shrink, working_size
 from prebrush.segmentation.thresholds import find_threshold
 
 THUMBNAIL_PIXELS = 100_000
@@ -35,11 +36,9 @@ GRAY_ADDED = 40.0
 
 def thumbnail(image: RGBImage) -> RGBImage:
     """Shrink to `THUMBNAIL_PIXELS`, each pixel the mean of those it stands for; a smaller image is left alone."""
-    factor = (THUMBNAIL_PIXELS / max(1, image.shape[0] * image.shape[1])) ** 0.5
-    if factor >= 1:
-        return image
-    size = (max(1, round(image.shape[1] * factor)), max(1, round(image.shape[0] * factor)))
-    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+    height, width = image.shape[:2]
+    size = working_size(height, width, THUMBNAIL_PIXELS)
+    return image if size == (height, width) else shrink(image, *size)
 
 
 def count_pieces(objects: Mask) -> int:

@@ -63,6 +63,8 @@ class SqliteFile:
         self._loss = loss
         self._lock = threading.Lock()
         self._idle: list[tuple[sqlite3.Connection, _Identity]] = []
+        # Python 3.13 warns of connections that are collected open
+        weakref.finalize(self, _close_all, self._idle)
         # Apart, because what keeps writers waiting does not concern readers in WAL mode.
         self._breakers = {write: Breaker(_PAUSE_S) for write in (False, True)}
         if hasattr(os, "register_at_fork"):
@@ -108,9 +110,7 @@ class SqliteFile:
     def close(self) -> None:
         """Close the connections nobody is using."""
         with self._lock:
-            idle, self._idle = self._idle, []
-        for connection, _ in idle:
-            connection.close()
+            _close_all(self._idle)
 
     def _attempt(self, work: Callable[[sqlite3.Connection], T], *, write: bool) -> T:
         connection, identity = self._borrow()
@@ -252,9 +252,14 @@ def _code_of(error: sqlite3.Error) -> int:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
+def _close_all(connections: list[tuple[sqlite3.Connection, _Identity]]) -> None:
+    while connections:
+        connections.pop()[0].close()
+
+
 def _forget_connections(file: SqliteFile | None) -> None:
     """Start without connections in a forked child; a function, so that the hook does not keep the file alive."""
     if file is not None:
-        _inherited.append(file._idle)
-        file._idle = []
+        _inherited.append(file._idle.copy())
+        file._idle.clear()
         file._lock = threading.Lock()  # the parent's may have been held by another thread

@@ -1,35 +1,34 @@
-"""What a method found before the clean-up, kept for a while: moving a slider of the clean-up does not find it anew."""
+"""What methods found and what they went through, kept for a while: a slider moved anew does only what depends on it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 from prebrush.datatypes import LabelMap, Prompt, RGBImage
-from prebrush.pictures import Picture
 from prebrush.recent import Recent
 from prebrush.recipes import Recipe
+from prebrush.segmentation.stages import bytes_of, kept_by, stage
 
-MOST_BYTES = 96_000_000
-"""Of label maps: those of some twenty settings at a megapixel."""
+MOST_BYTES = 192_000_000
+"""Of label maps and stages: those of some twenty settings at a megapixel."""
 
 
 class FoundBefore:
-    """The last label maps of methods, by photo and parameters. Safe to share between threads."""
+    """The last label maps and stages of methods, by image and knobs. Safe to share between threads."""
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
-        self._kept: Recent[LabelMap] = Recent(most_bytes, lambda label_map: label_map.nbytes)
+        self._kept: Recent[Any] = Recent(most_bytes, bytes_of)
 
-    def reusing(self, recipe: Recipe, picture: Picture) -> Recipe:
-        """Return the recipe with a method that looks here first; it finds the same pixels."""
+    @contextmanager
+    def reusing(self, recipe: Recipe) -> Iterator[Recipe]:
+        """Give the recipe with a method that looks here first; it finds the same pixels."""
         method = recipe.method
 
         def find(image: RGBImage, params: object, prompt: Prompt) -> LabelMap:
             if prompt:
                 return method.function(image, params, prompt)
-            # the image is the photo, maybe scaled down, so that its size tells which of them it is
-            key = f"{picture.digest}/{image.shape}/{method.name}/{params!r}"
-            found = self._kept.get(key)
-            if found is None:
-                found = method.function(image, params, prompt)
-                self._kept.put(key, found)
-            return found
+            return stage(method.function, image, params, prompt)
 
-        return replace(recipe, method=replace(method, function=find))
+        with kept_by(self._kept):
+            yield replace(recipe, method=replace(method, function=find))

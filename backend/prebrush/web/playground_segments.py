@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Mapping
 from typing import Annotated, Any
 
+import cv2
 import msgspec
 import numpy as np
 
@@ -29,6 +30,7 @@ from prebrush.recipes import (
     resolve,
 )
 from prebrush.segmentation.method import parse_knobs
+from prebrush.segmentation.scaling import WORKING_PIXELS
 from prebrush.segmenter import Segmenter, explain
 from prebrush.web.playground_reuse import FoundBefore
 
@@ -59,6 +61,8 @@ class Ask(msgspec.Struct, forbid_unknown_fields=True):
     points: Annotated[list[tuple[_Pixel, _Pixel, bool]], msgspec.Meta(max_length=MOST_MARKS)] = []
     boxes: Annotated[list[tuple[_Pixel, _Pixel, _Pixel, _Pixel, bool]], msgspec.Meta(max_length=MOST_MARKS)] = []
     most_pixels: Annotated[int, msgspec.Meta(ge=1000, le=MOST_PIXELS)] = MOST_PIXELS
+    draft_pixels: Annotated[int, msgspec.Meta(ge=0, le=WORKING_PIXELS)] = 0
+    """Of a draft, whose masks are rougher and come sooner; 0 asks for the exact ones."""
     is_urgent: bool = True
     """Whether a person waits for this one; a gallery's pictures let people go first."""
 
@@ -103,7 +107,11 @@ def answer(ask: Ask, picture: Picture, segmenter: Segmenter, found: FoundBefore,
             # nothing found is an answer, as it is in the editor
             segments, note = _nothing(picture), str(error)
     elif ask.is_urgent:
-        segments = segmenter.compute(picture.pixels, found.reusing(recipe, picture), Urgency.NOW)
+        with found.reusing(recipe) as reusing:
+            if ask.draft_pixels:
+                segments = segmenter.draft(picture.pixels, reusing, ask.draft_pixels)
+            else:
+                segments = segmenter.compute(picture.pixels, reusing, Urgency.NOW)
     else:
         # a gallery tells how long each method takes
         segments = segmenter.compute(picture.pixels, recipe, Urgency.BATCH)
@@ -148,7 +156,12 @@ def _place_labels(segments: Segments, picture: Picture, labels: tuple[Label, ...
     if not labels:
         return []
     places = {label.name: place for place, label in reversed(list(enumerate(labels)))}
-    names = name_segments(segments, picture.pixels, labels, rule)
+    height, width = segments.label_map.shape
+    pixels = picture.pixels
+    if (height, width) != pixels.shape[:2]:
+        # a draft; any pixel near a segment's own tells its colour
+        pixels = np.asarray(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
+    names = name_segments(segments, pixels, labels, rule)
     return [None if name is None else places[name] for name in names]
 
 

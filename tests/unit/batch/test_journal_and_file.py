@@ -1,6 +1,7 @@
 """What survives the death of a process: uploads under way, and the file that grows."""
 
 import json
+import os
 
 import pytest
 
@@ -76,3 +77,41 @@ def test_the_part_of_another_run_is_refused(tmp_path):
     with TasksFile(tmp_path / "empty.json", "run 2") as file:
         file.finish()
     assert json.loads((tmp_path / "empty.json").read_text()) == []
+
+
+def test_what_failed_is_added_by_the_next_run(tmp_path):
+    path = tmp_path / "tasks.json"
+    with TasksFile(path, "run 1") as file:
+        file.add(Task("a.png", {}), b'{"result":[]}')
+        file.finish(keep_part=True)
+    assert [task["id"] for task in json.loads(path.read_text())] == ["a.png"]
+    with TasksFile(path, "run 1") as file:
+        assert file.done == {"a.png"}
+        file.add(Task("b.png", {}), b'{"result":[]}')
+        file.finish()
+    assert [task["id"] for task in json.loads(path.read_text())] == ["a.png", "b.png"]
+    assert not (tmp_path / "tasks.json.part").exists()
+
+
+def test_a_kept_part_is_in_nobodys_way(tmp_path):
+    path = tmp_path / "tasks.json"
+    with TasksFile(path, "run 1") as file:
+        file.add(Task("a.png", {}), b'{"result":[]}')
+        file.finish(keep_part=True)
+    with TasksFile(path, "run 2") as file:
+        assert file.done == set()
+        file.add(Task("c.png", {}), b'{"result":[]}')
+    # stopped: now the part holds what the file does not
+    os.utime(path, (0, 0))
+    with pytest.raises(PrebrushError, match="another run"):
+        TasksFile(path, "run 1")
+
+
+def test_two_runs_do_not_write_one_file(tmp_path):
+    with (
+        TasksFile(tmp_path / "tasks.json", "run"),
+        pytest.raises(PrebrushError, match="another prebrush is at work on"),
+    ):
+        TasksFile(tmp_path / "tasks.json", "run")
+    with TasksFile(tmp_path / "tasks.json", "run"):
+        pass

@@ -122,6 +122,24 @@ def test_stopped_it_finishes_what_runs_and_says_how_to_go_on(tmp_path, label_pro
     stub.stop()
 
 
+def test_two_runs_at_once_are_one_too_many(stub, tmp_path, run, label_project):
+    inside = []
+
+    def start_another(_):
+        if not inside:
+            inside.append(True)
+            second = start(tmp_path, stub)
+            inside.append((second.communicate(timeout=60)[1], second.returncode))
+        return True
+
+    stub.before_upload = start_another
+    assert label_project(stub)["done"] == 120
+    said, status = inside[1]
+    assert status == 1
+    assert "another prebrush is at work on project 7" in said
+    assert set(stub.count_by_task().values()) == {1}
+
+
 def test_only_missing_leaves_older_predictions_alone(stub, tmp_path, run, label_project):
     older = list(stub.tasks)[:100]
     stub.store([{"task": task, "model_version": "by hand", "result": []} for task in older])
@@ -186,6 +204,33 @@ def test_a_folder_becomes_a_file_to_import(photos, tmp_path, run):
     assert mask[30, 30]
     assert not mask[2, 2]
     assert (tmp_path / "prelabel-my photos/index.html").is_file()
+
+
+def test_the_next_run_over_a_folder_adds_what_had_failed(photos, tmp_path, run):
+    assert json.loads(run(photos, "--out", "t.json", "--json")[1])["failed"] == 1
+    (photos / "broken.jpg").write_bytes(draw(9))
+    status, output, errors = run(photos, "--out", "t.json", "--json")
+    assert status == 0, errors
+    facts = json.loads(output)
+    assert (facts["done"], facts["skipped"], facts["failed"]) == (1, 6, 0)
+    assert len(json.loads((tmp_path / "t.json").read_text())) == 7
+
+
+def test_a_name_that_is_no_text_costs_its_own_image_alone(photos, tmp_path, run):
+    (photos / os.fsdecode(b"caf\xe9.png")).write_bytes(draw(1))
+    (photos / "broken.jpg").unlink()
+    status, output, _ = run(photos, "--out", "t.json", "--json")
+    facts = json.loads(output)
+    assert (status, facts["done"], facts["failed"]) == (1, 6, 1)
+    assert "rename" in facts["failures"][0]["reason"]
+    assert "caf\\udce9.png" in (tmp_path / "prelabel-my photos/index.html").read_text()
+
+
+def test_a_folder_behind_a_link_goes_by_the_name_of_the_link(photos, tmp_path, run):
+    (tmp_path / "link").symlink_to(photos, target_is_directory=True)
+    run("link", "--out", "t.json")
+    assert "/data/local-files/?d=link/disc%200.png" in (tmp_path / "t.json").read_text()
+    assert (tmp_path / "prelabel-link/index.html").is_file()
 
 
 def test_addresses_of_images_are_written_as_asked(photos, tmp_path, run):

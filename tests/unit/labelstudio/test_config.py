@@ -8,14 +8,8 @@ from hypothesis import strategies as st
 
 from prebrush.datatypes import Label
 from prebrush.errors import InvalidLabelConfig
-from prebrush.labelstudio.config import (
-    MAX_CHARACTERS,
-    MAX_CONTROLS,
-    MAX_LABELS,
-    REGION_TAGS,
-    LabelConfig,
-    parse_label_config,
-)
+from prebrush.labelstudio.config import MAX_CONTROLS, MAX_LABELS, LabelConfig, parse_label_config
+from prebrush.labelstudio.tags import MAX_CHARACTERS, REGION_TAGS
 
 RECORDED = Path(__file__).parents[2] / "recorded"
 IMAGE = '<Image name="image" value="$image"/>'
@@ -45,7 +39,7 @@ def test_label_is_named_by_alias_wherever_it_stands() -> None:
         '<Label value="Dog"/><Label value="Dog" alias=""/><Label/>'
     )
     (control,) = parse(f'{IMAGE}<BrushLabels name="t" toName="image">{inner}</BrushLabels>').controls
-    assert control.labels == (Label("c", ("foreground", "cluster-1")), Label("Dog"))
+    assert control.labels == (Label("c", ("foreground", "cluster-1"), "Cat"), Label("Dog"))
 
 
 def test_model_attributes_become_params() -> None:

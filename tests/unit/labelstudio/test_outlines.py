@@ -57,13 +57,13 @@ def segments_of_photos() -> dict[str, np.ndarray]:
     for name in ("coins", "astronaut", "coffee"):
         image = getattr(data, name)()
         gray = filters.gaussian(color.rgb2gray(image) if image.ndim == 3 else image, 1)
-        bright = measure.label(fill_holes(gray > filters.threshold_otsu(gray)))
+        bright = measure.label(gray > filters.threshold_otsu(gray))
         parts = segmentation.felzenszwalb(image, scale=300, min_size=200, channel_axis=2 if image.ndim == 3 else None)
         for method, labels in (("otsu", bright), ("felzenszwalb", parts + 1)):
             areas = np.bincount(labels.ravel())
             areas[0] = 0
             for place, number in enumerate(np.argsort(-areas)[:8]):
-                found[f"{name} {method} {place}"] = fill_holes(labels == number)
+                found[f"{name} {method} {place}"] = labels == number
     return found
 
 
@@ -92,7 +92,38 @@ def test_parts_come_largest_first_without_specks() -> None:
     mask[30:40, 30:40] = False
     outlines = trace_outlines(mask)
     assert [outline.min(axis=0).tolist() for outline in outlines] == [[20, 20], [50, 80]]
-    assert sorted(map(tuple, outlines[0].tolist())) == [(20, 20), (20, 60), (60, 20), (60, 60)]
+    corners = {(20, 20), (20, 60), (60, 20), (60, 60)}
+    assert set(map(tuple, outlines[0].tolist())) == corners | {(30, 30), (30, 40), (40, 30), (40, 40)}
+    (filled, _) = trace_outlines(mask, with_holes=False)
+    assert set(map(tuple, filled.tolist())) == corners
+
+
+def nonzero_winding(outline: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Fill as a browser's canvas does, which counts how often an outline goes around a point."""
+    rows, columns = np.indices(shape) + 0.5
+    turns = np.zeros(shape, int)
+    for (x, y), (x_next, y_next) in zip(outline, np.roll(outline, -1, axis=0), strict=True):
+        side = (x_next - x) * (rows - y) - (columns - x) * (y_next - y)
+        turns += (y <= rows) & (y_next > rows) & (side > 0)
+        turns -= (y > rows) & (y_next <= rows) & (side < 0)
+    return turns != 0
+
+
+def test_holes_are_reached_over_bridges_of_no_width() -> None:
+    mask = disc(50)
+    for row, column, radius in ((40, 60, 10), (60, 100, 5), (80, 80, 3), (75, 60, 1)):
+        rows, columns = np.ogrid[:120, :160]
+        mask[(rows - row) ** 2 + (columns - column) ** 2 <= radius**2] = False
+    (outline,) = trace_outlines(mask)
+    for drawn in (draw([outline], mask.shape), nonzero_winding(outline, mask.shape)):
+        assert not drawn[40, 60]
+        assert not drawn[60, 100]
+        assert not drawn[80, 80]
+        # five pixels are a speck
+        assert drawn[75, 60]
+        assert overlap(drawn, mask) > 0.97
+    (filled,) = trace_outlines(mask, with_holes=False)
+    assert draw([filled], mask.shape)[40, 60]
 
 
 def test_one_speck_alone_is_kept() -> None:

@@ -8,7 +8,7 @@ from PIL import Image
 from skimage import measure
 
 from prebrush.datatypes import Control, Prediction, Region
-from prebrush.labelstudio.config import REGION_TAGS, parse_label_config
+from prebrush.labelstudio.config import parse_label_config
 from prebrush.labelstudio.result import (
     NOT_READY,
     encode_entry,
@@ -17,6 +17,7 @@ from prebrush.labelstudio.result import (
     fresh_id,
     stable_id,
 )
+from prebrush.labelstudio.tags import REGION_TAGS
 
 decode_rle = pytest.importorskip("label_studio_sdk.converter.brush").decode_rle
 LabelInterface = pytest.importorskip("label_studio_sdk.label_interface").LabelInterface

@@ -108,7 +108,7 @@ def test_labels_of_a_task_come_after_those_of_the_config() -> None:
     assert labels_of(dynamic, {"more": {"labels": entries}}) == (
         Label("Cat", ("foreground",)),
         Label("Dog"),
-        Label("b", ("cluster-0", "cluster-1")),
+        Label("b", ("cluster-0", "cluster-1"), "Bird"),
         Label("Tree"),
         Label("Oak"),
         Label("Elm"),

@@ -135,6 +135,21 @@ def test_partitions_cover_the_stripes(method: str) -> None:
     assert covering(scene.truth, segment(scene.image, method=method, **knobs).label_map) > 0.95
 
 
+@pytest.mark.parametrize("name", [name for name in METHODS if "points" in METHODS[name].prompts])
+def test_what_is_clicked_is_in_or_out(name: str) -> None:
+    rng = np.random.default_rng(0)
+    squares = np.kron(np.indices((12, 15)).sum(axis=0) % 2, np.ones((5, 5))).astype(np.uint8) * 255
+    speck = np.zeros((60, 75), np.uint8)
+    speck[31, 40] = 255
+    for image in (squares, speck, np.full((60, 75), 90, np.uint8), OBJECT_SCENES[0].image):
+        height, width = image.shape[:2]
+        for count in (1, 2, 4):
+            places = rng.permutation(height * width)[:count]
+            points = tuple((int(at) // width, int(at) % width, turn % 2 == 0) for turn, at in enumerate(places))
+            found = segment(image, method=name, prompt=Prompt(points=points)).label_map
+            assert [bool(found[row, col]) for row, col, _ in points] == [positive for *_, positive in points]
+
+
 def test_no_warnings_on_hard_values(method: str) -> None:
     rng = np.random.default_rng(0)
     images = [

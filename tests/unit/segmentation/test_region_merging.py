@@ -11,10 +11,10 @@ from skimage import data
 from skimage.measure import label
 
 from prebrush import segment
+from prebrush.segmentation.hierarchy import build_hierarchy
 from prebrush.segmentation.kernels.half_discs import half_disc_gradient
 from prebrush.segmentation.kernels.nearest import nearest_center
 from prebrush.segmentation.kernels.region_graph import Evidence, Weights, merge_regions, region_graph, replay
-from prebrush.segmentation.methods.region_merging import build_hierarchy
 from scenes import covering
 
 

@@ -9,7 +9,6 @@ from prebrush import segment
 from prebrush.segmentation.cleanup import Cleanup
 from prebrush.segmentation.filters import blur
 from prebrush.segmentation.kernels.ridges import FILTERS, line_responses, line_supports, strength_and_length
-from prebrush.segmentation.methods.ridge import Params
 from scenes import cracked_ground, grain, walk
 
 
@@ -118,11 +117,15 @@ def test_strength_and_length() -> None:
     assert length == pytest.approx([0, 8**0.5, 5**0.5])
 
 
-def test_one_width_and_widths_the_wrong_way_round() -> None:
+def test_one_width() -> None:
     image, _ = SCENES[0]
     one = segment(image, method="ridge", sigma_min=3.0, sigma_max=3.0).label_map
-    assert np.array_equal(one, segment(image, method="ridge", sigma_min=3.0, sigma_max=1.0).label_map)
-    assert Params().sigma_max > Params().sigma_min
+    assert np.array_equal(one, segment(image, method="ridge", sigma_min=3.0, sigma_max=3.0, n_sigmas=1).label_map)
+    # the width that is not given follows
+    wide = segment(image, method="ridge", sigma_min=8.0).label_map
+    assert np.array_equal(wide, segment(image, method="ridge", sigma_min=8.0, sigma_max=8.0).label_map)
+    thin = segment(image, method="ridge", sigma_max=1.0).label_map
+    assert np.array_equal(thin, segment(image, method="ridge", sigma_min=1.0, sigma_max=1.0).label_map)
 
 
 def test_beside_a_crack_short_pieces_are_grain_but_not_where_it_goes_on() -> None:

@@ -143,6 +143,13 @@ def test_hysteresis_keeps_faint_ends_and_drops_faint_specks() -> None:
     assert not found[25:].any()
 
 
+@pytest.mark.parametrize(("knob", "level"), [("high", 40), ("low", 200)])
+def test_the_threshold_of_hysteresis_that_is_chosen_makes_way_for_the_one_that_is_given(knob: str, level: int) -> None:
+    gray = data.camera()  # three classes are parted at about 90 and 170
+    found = segment(gray, method="threshold", algorithm="hysteresis", polarity="bright", **{knob: level}).label_map
+    assert np.array_equal(found > 0, gray > level)
+
+
 def test_hematoxylin_is_scikit_images() -> None:
     for image in (data.immunohistochemistry(), np.random.default_rng(0).integers(0, 256, (50, 60, 3), dtype=np.uint8)):
         expected = np.clip(color.rgb2hed(image)[..., 0], 0, STRONGEST_STAIN) * 255 / STRONGEST_STAIN

@@ -156,6 +156,23 @@ def test_small_objects_are_cut_out_of_larger_things() -> None:
     assert iou(segment(image, method="watershed", nested=False).label_map > 0, truth > 0) < 0.1
 
 
+def test_folds_and_grain_of_the_larger_things_are_no_nuclei() -> None:
+    height, width = 300, 400
+    rng = np.random.default_rng(5)
+    numbers, truth = np.zeros((height, width), np.int32), np.zeros((height, width), np.int32)
+    for number, (row, col) in enumerate(((70, 80), (80, 240), (210, 130), (220, 310)), start=1):
+        numbers[disc(height, width, row, col, 60)] = 1
+        truth[disc(height, width, row - 8, col + 10, 6)] = number
+    image = paint(numbers, [(235,) * 3, (190,) * 3], 2.0)
+    for row, col in ((100, 60), (240, 150)):
+        cv2.line(image, (col - 25, row), (col + 25, row + 6), (60,) * 3, 3)  # as dark as nuclei, but long
+    for row, col in zip(rng.integers(50, 110, 12), rng.integers(210, 270, 12), strict=True):
+        cv2.circle(image, (int(col), int(row)), 2, (135,) * 3, -1)  # as round, but fainter
+    image[truth > 0] = 50
+    image = cv2.GaussianBlur(image, (0, 0), 0.7)
+    assert average_precision(truth, segment(image, method="watershed").label_map) == 1
+
+
 def test_gradient_markers_divide_the_image() -> None:
     scene = equal_brightness()
     found = segment(scene.image, method="watershed", markers="gradient", sigma=1.5, depth=10).label_map

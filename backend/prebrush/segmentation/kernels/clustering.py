@@ -258,9 +258,9 @@ def cluster(
 @compiled
 def _assign(
     colors: npt.NDArray[np.float32], centers: npt.NDArray[np.float32], per_pixel: float
-) -> npt.NDArray[np.int32]:
+) -> npt.NDArray[np.uint8]:
     height, width, _ = colors.shape
-    owner = np.empty((height, width), np.int32)
+    owner = np.empty((height, width), np.uint8)
     for row in range(height):
         for col in range(width):
             least = np.float32(np.inf)
@@ -276,53 +276,58 @@ def _assign(
 
 def assign_pixels(
     colors: npt.NDArray[np.float32], centers: npt.NDArray[np.float32], per_pixel: float
-) -> npt.NDArray[np.int32]:
+) -> npt.NDArray[np.uint8]:
     """Give every pixel the nearest centre in colour and position.
 
     Parameters
     ----------
     colors : float32 (H, W, 3)
     centers : float32 (k, 5)
-        Colour, then row and column times ``per_pixel``.
+        Colour, then row and column times ``per_pixel``; k is at most 256.
     per_pixel : float
 
     Returns
     -------
-    int32 (H, W)
+    uint8 (H, W)
         0..k - 1.
     """
-    owner: npt.NDArray[np.int32] = _assign(as_input(colors), as_input(centers), per_pixel)
+    owner: npt.NDArray[np.uint8] = _assign(as_input(colors), as_input(centers), per_pixel)
     return owner
 
 
+LANES = 4
+"""Neighbours go to different sums: they are mostly in one cluster, and each would wait for the one before."""
+
+
 @compiled
-def _color_sums(owner: npt.NDArray[np.int32], image: npt.NDArray[np.uint8], count: int) -> npt.NDArray[np.int64]:
-    sums = np.zeros((count, 4), np.int64)
+def _brightness_sums(owner: npt.NDArray[np.uint8], image: npt.NDArray[np.uint8], count: int) -> npt.NDArray[np.int64]:
+    sums = np.zeros((LANES, count, 2), np.int64)
     for row in range(owner.shape[0]):
         for col in range(owner.shape[1]):
-            number = owner[row, col]
-            sums[number, 3] += 1
-            for part in range(3):
-                sums[number, part] += image[row, col, part]
-    return sums
+            side, number = col % LANES, owner[row, col]
+            red, green, blue = image[row, col]
+            sums[side, number, 0] += 299 * np.int64(red) + 587 * np.int64(green) + 114 * np.int64(blue)
+            sums[side, number, 1] += 1
+    total: npt.NDArray[np.int64] = sums.sum(axis=0)
+    return total
 
 
-def color_sums(owner: npt.NDArray[np.int32], image: RGBImage, count: int) -> npt.NDArray[np.int64]:
-    """Sum the colours of each cluster.
+def brightness_sums(owner: npt.NDArray[np.uint8], image: RGBImage, count: int) -> npt.NDArray[np.int64]:
+    """Sum the brightness of each cluster.
 
     Parameters
     ----------
-    owner : int32 (H, W)
+    owner : uint8 (H, W)
         0..count - 1.
     image : uint8 (H, W, 3)
     count : int
 
     Returns
     -------
-    int64 (count, 4)
-        Red, green, blue, and the number of pixels.
+    int64 (count, 2)
+        Brightness as the eye sees it (ITU-R BT.601), in thousandths of a step, and the number of pixels.
     """
-    sums: npt.NDArray[np.int64] = _color_sums(as_input(owner), as_input(image), count)
+    sums: npt.NDArray[np.int64] = _brightness_sums(as_input(owner), as_input(image), count)
     return sums
 
 
@@ -331,5 +336,5 @@ def warm() -> None:
     image = np.arange(18, dtype=np.uint8).reshape(2, 3, 3) * 10
     colors, weights, places = color_bins(image)
     _, owner = cluster(colors, weights, 2, 0)
-    color_sums(look_up(image, places, owner), image, 2)
-    assign_pixels(image.astype(np.float32), np.zeros((1, 5), np.float32), 1.0)
+    look_up(image, places, owner)
+    brightness_sums(assign_pixels(image.astype(np.float32), np.zeros((1, 5), np.float32), 1.0), image, 1)

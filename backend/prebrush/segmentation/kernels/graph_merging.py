@@ -112,8 +112,8 @@ def _sort_edges(
     return n_edges
 
 
-def _sorted_edges(image: npt.NDArray[np.float32]) -> npt.NDArray[np.uint64]:
-    """Return the edges of an image, sorted.
+def sorted_edges(image: npt.NDArray[np.float32]) -> npt.NDArray[np.uint64]:
+    """Return the edges of an image as `as_input` gives it, sorted, for `merge_sorted`.
 
     The large arrays are made here: NumPy asks for huge pages, numba does not, and what is written all over an array of
     32 MB takes a third longer on small ones.
@@ -217,13 +217,19 @@ def merge_at_scales(image: npt.NDArray[np.float32], scales: Sequence[float], min
     height, width = image.shape[:2]
     if height * width > np.iinfo(np.uint32).max // 4:
         raise ValueError(f"an image of {height} x {width} has more edges than can be counted")
-    edges = _sorted_edges(as_input(image))
+    return merge_sorted(sorted_edges(as_input(image)), (height, width), scales, min_size)
+
+
+def merge_sorted(
+    edges: npt.NDArray[np.uint64], shape: tuple[int, int], scales: Sequence[float], min_size: int
+) -> list[LabelMap]:
+    """Do the second half of `merge_at_scales`; overwrites the edges, which are of an image of this shape."""
     label_maps: list[LabelMap] = []
     for number, scale in enumerate(scales, start=1):
         own = edges if number == len(scales) else edges.copy()
-        nodes = np.empty((3, height * width), np.uint32)
-        parent = _merge(own, nodes, width, scale, min_size)
-        label_maps.append(_number(parent).reshape(height, width))
+        nodes = np.empty((3, shape[0] * shape[1]), np.uint32)
+        parent = _merge(own, nodes, shape[1], scale, min_size)
+        label_maps.append(_number(parent).reshape(shape))
     return label_maps
 
 

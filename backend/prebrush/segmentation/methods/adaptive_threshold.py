@@ -7,9 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from prebrush.datatypes import GrayImage, LabelMap, Prompt, RGBImage
-from prebrush.segmentation.color import CHANNELS
 from prebrush.segmentation.method import Method, param
-from prebrush.segmentation.methods.threshold import cut_channel
+from prebrush.segmentation.methods.threshold import channel_knob, cut_channel, polarity_knob
 
 HALF_RANGE = 127.5
 """Largest standard deviation of 8-bit levels, which Sauvola's rule measures the local one by."""
@@ -29,8 +28,8 @@ class Params:
         10.0, low=-255, high=255, help="Grey levels by which objects differ from the local threshold at least."
     )
     k: float = param(0.2, low=-2, high=2, help="Weight of the local contrast in sauvola and niblack.")
-    channel: str = param("auto", choices=("auto", *CHANNELS), help="What is cut; auto takes the clearest channel.")
-    polarity: str = param("auto", choices=("auto", "bright", "dark"), help="Whether objects are brighter or darker.")
+    channel: str = channel_knob()
+    polarity: str = polarity_knob()
     sigma: float = param(0.0, low=0, high=50, unit="px", help="Blur before the cut; 0 is none.")
 
 

@@ -190,7 +190,8 @@ def _as_objects(image: RGBImage) -> Choice | None:
     figures = f"{share:.0%} of the image is near one colour, and the background varies by {spread:.2f}"
     if count < CROWD:
         single = threshold.Params(algorithm="otsu", channel=channel, polarity=cut.polarity, sigma=1.0)
-        return Choice("threshold", single, f"{count} objects on an even background: {figures}")
+        things = "one object" if count == 1 else f"{count} objects"
+        return Choice("threshold", single, f"{things} on an even background: {figures}")
     return Choice("watershed", watershed.Params(), f"a crowd of {count} objects on an even background: {figures}")
 
 

@@ -2,10 +2,15 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
 from prebrush.datatypes import LabelMap, Prompt, RGBImage
+from prebrush.segmentation.kernels.compiled import as_input
 from prebrush.segmentation.kernels.gaussian import blur_colors
-from prebrush.segmentation.kernels.graph_merging import merge_along_edges
+from prebrush.segmentation.kernels.graph_merging import merge_sorted, sorted_edges
 from prebrush.segmentation.method import Method, param
+from prebrush.segmentation.stages import are_kept, stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +63,15 @@ def segment(image: RGBImage, params: Params, prompt: Prompt) -> LabelMap:
     [1, 1, 2, 2]
     """
     del prompt
-    return merge_along_edges(blur_colors(image, params.sigma), params.scale / 255, params.min_size)
+    edges = stage(_edges, image, params.sigma)
+    # merging overwrites them
+    own = edges.copy() if are_kept() else edges
+    return merge_sorted(own, (image.shape[0], image.shape[1]), (params.scale / 255,), params.min_size)[0]
+
+
+def _edges(image: RGBImage, sigma: float) -> npt.NDArray[np.uint64]:
+    """Return the edges between the image's pixels, the cheapest first."""
+    return sorted_edges(as_input(blur_colors(image, sigma)))
 
 
 METHOD = Method(segment, Params, version=2)

@@ -282,5 +282,5 @@ METHOD = Method(
     version=4,
     prompts=("points", "boxes", "scribble"),
     class_name="foreground",
-    uses=("threshold", "region_merging"),
+    uses=("threshold",),
 )

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from prebrush.datatypes import LabelMap, Prompt, RGBImage
 from prebrush.segmentation.color import to_lab
@@ -10,6 +11,7 @@ from prebrush.segmentation.kernels.components import replace_numbers
 from prebrush.segmentation.kernels.mode_seeking import fuse_basins, gather_samples, seek_modes
 from prebrush.segmentation.kernels.superpixels import cluster_on_grid, connect
 from prebrush.segmentation.method import Method, param
+from prebrush.segmentation.stages import stage
 
 SAMPLES_PER_RADIUS = 3.0
 """How many samples lie side by side in a radius; the cost grows with its fourth power, more change little."""
@@ -69,19 +71,24 @@ def segment(image: RGBImage, params: Params, prompt: Prompt) -> LabelMap:
     [1, 1, 2, 2]
     """
     del prompt
-    height, width = image.shape[:2]
-    planes = to_lab(image.astype(np.float32) * np.float32(1 / 255)).transpose(2, 0, 1)
-    cell = max(1.0, params.spatial_radius / SAMPLES_PER_RADIUS)
-    n_rows, n_cols = max(1, round(height / cell)), max(1, round(width / cell))
-    # both radii count alike, as they do in the shifts
-    owner = cluster_on_grid(
-        planes, n_rows, n_cols, params.color_radius / params.spatial_radius, ROUNDS if cell > 1 else 0
-    )
-    samples = gather_samples(owner, planes, n_rows, n_cols)
-    modes = seek_modes(samples, height, width, params.spatial_radius, params.color_radius)
-    basins = fuse_basins(modes, samples[5], FUSED * params.color_radius, params.min_size)
+    owner, modes, sizes = stage(_shift_samples, image, params.spatial_radius, params.color_radius)
+    basins = fuse_basins(modes, sizes, FUSED * params.color_radius, params.min_size)
     # a basin of samples may leave a few pixels apart from the rest
     return connect(replace_numbers(owner, basins.ravel()), params.min_size)
+
+
+def _shift_samples(
+    image: RGBImage, spatial_radius: float, color_radius: float
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Return each pixel's sample, int32 (H, W) from 0, and of the samples the modes and the numbers of pixels."""
+    height, width = image.shape[:2]
+    planes = to_lab(image.astype(np.float32) * np.float32(1 / 255)).transpose(2, 0, 1)
+    cell = max(1.0, spatial_radius / SAMPLES_PER_RADIUS)
+    n_rows, n_cols = max(1, round(height / cell)), max(1, round(width / cell))
+    # both radii count alike, as they do in the shifts
+    owner = cluster_on_grid(planes, n_rows, n_cols, color_radius / spatial_radius, ROUNDS if cell > 1 else 0)
+    samples = gather_samples(owner, planes, n_rows, n_cols)
+    return owner, seek_modes(samples, height, width, spatial_radius, color_radius), samples[5]
 
 
 METHOD = Method(segment, Params, version=1)

@@ -11,7 +11,7 @@ from prebrush.segmentation.color import CHANNELS, is_gray, to_gray
 from prebrush.segmentation.filters import blur
 from prebrush.segmentation.kernels.histogram import histogram
 from prebrush.segmentation.method import Method, param
-from prebrush.segmentation.methods.threshold import AUTOMATIC_CHANNELS
+from prebrush.segmentation.methods.threshold import AUTOMATIC_CHANNELS, channel_knob
 from prebrush.segmentation.multilevel import find_thresholds
 
 
@@ -20,7 +20,7 @@ class Params:
     """Knobs."""
 
     n_classes: int = param(3, low=2, high=8, help="How many classes; fewer are found where there are fewer levels.")
-    channel: str = param("auto", choices=("auto", *CHANNELS), help="What is cut; auto takes the clearest channel.")
+    channel: str = channel_knob()
     sigma: float = param(0.0, low=0, high=50, unit="px", help="Blur before the cuts; 0 is none.")
 
 

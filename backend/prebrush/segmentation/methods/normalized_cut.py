@@ -12,6 +12,7 @@ from prebrush.segmentation.kernels.normalized_cuts import cut_graph, link_nodes
 from prebrush.segmentation.kernels.region_graph import region_graph
 from prebrush.segmentation.method import Method, param
 from prebrush.segmentation.methods.slic import find_superpixels
+from prebrush.segmentation.stages import stage
 
 ALIKE = 5.0
 """Lab distance of two superpixels at which their likeness has fallen to 1 / e."""
@@ -28,7 +29,10 @@ class Params:
     """Knobs."""
 
     threshold: float = param(0.007, low=0, high=2, help="A region is cut in two while that costs no more than this.")
-    n_regions: int = param(60, low=1, high=2000, help="At most this many regions; the cheapest cuts are made first.")
+    n_regions: int = param(
+        60, low=1, high=2000, counts_segments=True,
+        help="At most this many regions; the cheapest cuts are made first.",
+    )  # fmt: skip
     n_segments: int = param(400, low=2, high=2000, help="About how many superpixels are sorted into regions.")
     compactness: float = param(20.0, low=0, high=1000, help="Of the superpixels: higher gives squarer ones.")
 
@@ -74,13 +78,19 @@ def segment(image: RGBImage, params: Params, prompt: Prompt) -> LabelMap:
     [1, 2, 3]
     """
     del prompt
-    lab = to_lab(image.astype(np.float32) * np.float32(1 / 255))
-    superpixels = find_superpixels(lab, params.n_segments, params.compactness)
-    owner = cut_superpixels(superpixels, mean_colors(superpixels, lab), params.threshold, params.n_regions)
+    superpixels, colors = stage(_superpixels, image, params.n_segments, params.compactness)
+    owner = cut_superpixels(superpixels, colors, params.threshold, params.n_regions)
     _, first, part = np.unique(owner, return_index=True, return_inverse=True)
     # superpixels are in scan order, so the first of each part tells which part comes first
     ranks = np.argsort(np.argsort(first)) + 1
     return replace_numbers(superpixels, np.concatenate(([0], ranks[part])).astype(np.int32))
+
+
+def _superpixels(image: RGBImage, n_segments: int, compactness: float) -> tuple[LabelMap, npt.NDArray[np.float64]]:
+    """Return superpixels and their mean colours in CIE Lab."""
+    lab = to_lab(image.astype(np.float32) * np.float32(1 / 255))
+    superpixels = find_superpixels(lab, n_segments, compactness)
+    return superpixels, mean_colors(superpixels, lab)
 
 
 def mean_colors(superpixels: LabelMap, lab: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:

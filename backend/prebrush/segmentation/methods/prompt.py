@@ -147,5 +147,5 @@ def _find(prepared: Prepared, prompt: Prompt, points: list[Point], weights: Weig
 
 METHOD = Method(
     segment, Params, version=1, prompts=("points", "boxes", "scribble"), class_name="foreground",
-    uses=("grabcut", "region_merging"), preparation=Preparation(prepare, answer, Prepared),
+    uses=("grabcut",), preparation=Preparation(prepare, answer, Prepared),
 )  # fmt: skip

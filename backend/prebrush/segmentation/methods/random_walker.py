@@ -14,6 +14,7 @@ from prebrush.segmentation.kernels.walking import walk
 from prebrush.segmentation.markers import BACKGROUND, OBJECT, draw_markers
 from prebrush.segmentation.method import Method, param
 from prebrush.segmentation.methods import watershed
+from prebrush.segmentation.stages import stage
 
 CORE = 0.2
 """Where objects are found automatically: how far from their edge, in radii, a pixel's side is certain."""
@@ -73,12 +74,18 @@ def segment(image: RGBImage, params: Params, prompt: Prompt) -> LabelMap:
     if prompt:
         markers = draw_markers(prompt, *image.shape[:2])
         return np.asarray(walk(colors, markers, params.beta, params.tol) == OBJECT, np.int32)
-    found = watershed.segment(image, watershed.Params(), prompt)
+    found, cores = stage(_find_cores, image)
     if not found.any():
         return found
-    objects = walk(colors, _draw_cores(found), params.beta, params.tol) == OBJECT
+    objects = walk(colors, cores, params.beta, params.tol) == OBJECT
     # pixels that an object gained are its own where the way to it is shortest
     return flood(np.zeros(found.shape, np.uint16), np.where(objects, found, np.int32(0)), objects)
+
+
+def _find_cores(image: RGBImage) -> tuple[LabelMap, LabelMap]:
+    """Return the objects that `watershed` finds, and the marks made of them."""
+    found = watershed.segment(image, watershed.Params(), Prompt())
+    return found, _draw_cores(found) if found.any() else found
 
 
 def _draw_cores(label_map: LabelMap) -> LabelMap:

@@ -1,6 +1,7 @@
 """Region growing: from seeds outwards, over pixels whose colour is within a tolerance of the region's."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -12,8 +13,9 @@ from prebrush.segmentation.filters import blur
 from prebrush.segmentation.kernels.components import areas_of, connected_components, replace_numbers
 from prebrush.segmentation.kernels.flooding import flood
 from prebrush.segmentation.kernels.growing import grow
-from prebrush.segmentation.markers import BACKGROUND, OBJECT, draw_markers
+from prebrush.segmentation.markers import BACKGROUND, OBJECT, draw_markers, inside_boxes
 from prebrush.segmentation.method import Method, param
+from prebrush.segmentation.stages import stage
 
 GRADIENT_STEPS = 64
 """Levels of the gradient's relief for each unit of colour distance."""
@@ -75,24 +77,40 @@ def segment(image: RGBImage, params: Params, prompt: Prompt) -> LabelMap:
     >>> segment(image, Params(sigma=0.0), Prompt())[0, [0, 14, 15, 29]].tolist()
     [1, 1, 2, 2]
     """
-    lab = blur(to_lab(image.astype(np.float32) / np.float32(255)), params.sigma)
     diagonal, to_mean = params.connectivity == 2, params.reference == "mean"
     if not prompt:
-        return _grow_everywhere(lab, params, diagonal=diagonal, to_mean=to_mean)
+        return _grow_everywhere(image, params, diagonal=diagonal, to_mean=to_mean)
+    lab = _smooth_lab(image, params.sigma)
     markers = draw_markers(prompt, *image.shape[:2], frame=False)
-    allowed = np.full(markers.shape, not prompt.boxes)
-    for top, left, bottom, right in prompt.boxes:
-        allowed[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)] = True
-    allowed |= markers == OBJECT
+    allowed = np.ones(markers.shape, np.bool_)
+    if prompt.boxes:
+        allowed = inside_boxes(prompt, *image.shape[:2]) | (markers == OBJECT)
     seeds, origin = connected_components(np.where(allowed, markers, 0).astype(np.int32))
     grown = grow(seeds, lab, allowed, params.tolerance, diagonal=diagonal, to_mean=to_mean)
     return np.asarray((origin == OBJECT)[grown] & (markers != BACKGROUND), np.int32)
 
 
-def _grow_everywhere(lab: npt.NDArray[np.float32], params: Params, *, diagonal: bool, to_mean: bool) -> LabelMap:
-    """Divide the whole image into regions, from the evenest pixels on."""
+class _Ground(NamedTuple):
+    """What regions grow on: smooth colours in CIE Lab, their gradient, and all pixels, the evenest first."""
+
+    lab: npt.NDArray[np.float32]
+    relief: npt.NDArray[np.uint16]
+    order: npt.NDArray[np.int64]
+
+
+def _ground(image: RGBImage, sigma: float) -> _Ground:
+    lab = _smooth_lab(image, sigma)
     relief = _gradient(lab)
-    order = np.argsort(relief, axis=None, kind="stable").astype(np.int64)
+    return _Ground(lab, relief, np.argsort(relief, axis=None, kind="stable").astype(np.int64))
+
+
+def _smooth_lab(image: RGBImage, sigma: float) -> npt.NDArray[np.float32]:
+    return blur(to_lab(image.astype(np.float32) / np.float32(255)), sigma)
+
+
+def _grow_everywhere(image: RGBImage, params: Params, *, diagonal: bool, to_mean: bool) -> LabelMap:
+    """Divide the whole image into regions, from the evenest pixels on."""
+    lab, relief, order = stage(_ground, image, params.sigma)
     nowhere, everywhere = np.zeros(relief.shape, np.int32), np.ones(relief.shape, np.bool_)
     regions = grow(nowhere, lab, everywhere, params.tolerance, order, diagonal=diagonal, to_mean=to_mean)
     areas = areas_of(regions, int(regions.max()))

@@ -18,6 +18,7 @@ from prebrush.segmentation.kernels.ridges import (
     strength_and_length,
 )
 from prebrush.segmentation.method import Method, param
+from prebrush.segmentation.stages import stage
 
 LEAST_RESPONSE = 1.0
 """No line is fainter than this; black to white around a line of the fitting width is about 100."""
@@ -43,10 +44,14 @@ class Params:
 
     filter: str = param("sato", choices=FILTERS, help="Which of the three measures of a line.")
     polarity: str = param("auto", choices=("auto", "dark", "bright"), help="Lines are darker or brighter than around.")
-    sigma_min: float = param(1.4, low=0.5, high=50, unit="px", help="For the thinnest lines: about half their width.")
+    sigma_min: float = param(
+        1.4, low=0.5, high=50, unit="px", up_to="sigma_max", help="For the thinnest lines: about half their width."
+    )
     sigma_max: float = param(5.0, low=0.5, high=50, unit="px", help="For the widest lines: about half their width.")
     n_sigmas: int = param(4, low=1, high=12, help="How many widths are tried between the two.")
-    low: float = param(2.0, low=0, high=100, help="Lines go on down to so many times the response of the ground.")
+    low: float = param(
+        2.0, low=0, high=100, up_to="high", help="Lines go on down to so many times the response of the ground."
+    )
     high: float = param(3.2, low=0, high=100, help="Lines start from so many times the response of the ground.")
     min_length: float = param(20.0, low=0, high=10000, unit="px", help="Drop what is shorter, corner to corner.")
     channel: str = param("gray", choices=tuple(CHANNELS), help="What is filtered; green suits photos of the retina.")
@@ -66,9 +71,9 @@ def segment(image: RGBImage, params: Params, prompt: Prompt) -> LabelMap:
     image : uint8 (H, W, 3)
         RGB, read-only.
     params : Params
-        With ``polarity="auto"`` the side with more to show is taken. If ``sigma_max`` is below ``sigma_min``, that one
-        width is used. For Frangi's filter the square root of the response is compared, as it grows with the square of
-        the contrast.
+        With ``polarity="auto"`` the side with more to show is taken. Where ``sigma_min`` and ``sigma_max`` are equal,
+        that one width is used. For Frangi's filter the square root of the response is compared, as it grows with the
+        square of the contrast.
     prompt : Prompt
         Not used.
 
@@ -95,19 +100,23 @@ def segment(image: RGBImage, params: Params, prompt: Prompt) -> LabelMap:
     (np.True_, np.False_)
     """
     del prompt
-    gray = CHANNELS[params.channel](image)
-    top = max(params.sigma_min, params.sigma_max)
-    sigmas = np.geomspace(params.sigma_min, top, params.n_sigmas).tolist() if top > params.sigma_min else [top]
-    contrast = _to_contrast(gray)
-    # two differences of pixels smooth as well: the variance that they add is taken off
-    blurred = [blur(contrast, max(sigma**2 - 1 / 6, 0.04) ** 0.5) for sigma in sigmas]
-    dark, bright = line_responses(blurred, sigmas, params.filter, two_sided=True)
+    several = params.sigma_max > params.sigma_min
+    sigmas = np.geomspace(params.sigma_min, params.sigma_max, params.n_sigmas if several else 1).tolist()
+    dark, bright = stage(_responses, image, params.channel, sigmas, params.filter)
     found = {}
     for polarity, response in (("dark", dark), ("bright", bright)):
         if params.polarity in ("auto", polarity):
             found[polarity] = _trace(response, params)
     best = max(found.values(), key=lambda side: side[1])
     return best[0].astype(np.int32)
+
+
+def _responses(image: RGBImage, channel: str, sigmas: list[float], filter_name: str) -> tuple[Response, Response]:
+    """Return the responses to dark and to bright lines, float32 (H, W) each."""
+    contrast = _to_contrast(CHANNELS[channel](image))
+    # two differences of pixels smooth as well: the variance that they add is taken off
+    blurred = [blur(contrast, max(sigma**2 - 1 / 6, 0.04) ** 0.5) for sigma in sigmas]
+    return line_responses(blurred, sigmas, filter_name, two_sided=True)
 
 
 def _to_contrast(gray: GrayImage) -> npt.NDArray[np.float32]:
@@ -124,7 +133,7 @@ def _trace(response: Response, params: Params) -> tuple[Mask, float]:
     # every fourth pixel is enough for two percentiles
     ground, strongest = np.percentile(response[::2, ::2], (GROUND, STRONGEST)).tolist()
     floor = max(LEAST_SHARE * strongest, LEAST_RESPONSE if params.filter == "sato" else 0.0)
-    low, high = max(params.low * ground, floor), max(params.low, params.high) * ground
+    low, high = max(params.low * ground, floor), params.high * ground
     supports = line_supports(response, low)
     pieces, origin = connected_components((supports > 0).astype(np.int32))
     strength, length = strength_and_length(pieces, supports, origin.size - 1)
@@ -147,4 +156,4 @@ def _continue_lines(lines: Mask, pieces: LabelMap, length: Response) -> Mask:
     return lines | np.asarray(reached[pieces], np.bool_)
 
 
-METHOD = Method(segment, Params, version=2, class_name="foreground")
+METHOD = Method(segment, Params, version=3, class_name="foreground", thin=True)

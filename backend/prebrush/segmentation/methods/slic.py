@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from prebrush.datatypes import LabelMap, Prompt, RGBImage
-from prebrush.segmentation.color import to_lab
+from prebrush.segmentation.color import is_flat, to_lab
 from prebrush.segmentation.kernels.superpixels import cluster_on_grid, connect
 from prebrush.segmentation.method import Method, param
 
@@ -20,7 +20,7 @@ SMALLEST_SHARE = 0.25
 class Params:
     """Knobs, with scikit-image's names and meaning."""
 
-    n_segments: int = param(200, low=1, high=1_000_000, help="About how many superpixels.")
+    n_segments: int = param(200, low=1, high=1_000_000, counts_segments=True, help="About how many superpixels.")
     compactness: float = param(
         10.0,
         low=0,
@@ -64,8 +64,7 @@ def segment(image: RGBImage, params: Params, prompt: Prompt) -> LabelMap:
     [1, 1, 2, 2]
     """
     del prompt
-    first = image[0, 0]
-    if all(np.array_equal(row, np.broadcast_to(first, row.shape)) for row in image):
+    if is_flat(image):
         return np.ones(image.shape[:2], np.int32)
     lab = to_lab(image.astype(np.float32) * np.float32(1 / 255))
     return find_superpixels(lab, params.n_segments, params.compactness)

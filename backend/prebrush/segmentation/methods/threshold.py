@@ -2,7 +2,7 @@
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -26,20 +26,32 @@ GREEN_TOLERANCE = 25.0
 """Colours that differ by more than about this many levels are not mixed by that, so that thin leaves stay thin."""
 
 
+def channel_knob() -> Any:
+    """Declare the knob ``channel`` of a method that cuts one."""
+    return param("auto", choices=("auto", *CHANNELS), help="What is cut; auto takes the clearest channel.")
+
+
+def polarity_knob() -> Any:
+    """Declare the knob ``polarity`` of a method that tells objects from a background."""
+    return param("auto", choices=("auto", "bright", "dark"), help="Which side of the cut the objects are on.")
+
+
 @dataclass(frozen=True, slots=True)
 class Params:
     """Knobs."""
 
     algorithm: str = param("otsu", choices=(*RULES, "manual", "hysteresis"), help="Rule that finds the threshold.")
-    channel: str = param("auto", choices=("auto", *CHANNELS), help="What is cut; auto takes the clearest channel.")
-    polarity: str = param("auto", choices=("auto", "bright", "dark"), help="Which side of the cut the objects are on.")
+    channel: str = channel_knob()
+    polarity: str = polarity_knob()
     value: float = param(128.0, low=0, high=255, help="The threshold of the manual algorithm; bright is above it.")
     low: float = param(
-        -1.0, low=-1, high=255, help="Lower threshold of hysteresis; -1 takes the lower one between three classes."
-    )
+        -1.0, low=-1, high=255, up_to="high", unset=-1,
+        help="Lower threshold of hysteresis; -1 takes the lower one between three classes.",
+    )  # fmt: skip
     high: float = param(
-        -1.0, low=-1, high=255, help="Upper threshold of hysteresis; -1 takes the upper one between three classes."
-    )
+        -1.0, low=-1, high=255, unset=-1,
+        help="Upper threshold of hysteresis; -1 takes the upper one between three classes.",
+    )  # fmt: skip
     sigma: float = param(0.0, low=0, high=50, unit="px", help="Blur before the cut; 0 is none.")
 
 
@@ -176,9 +188,8 @@ def segment(image: RGBImage, params: Params, prompt: Prompt) -> LabelMap:
     Thresholds are those of scikit-image for 8-bit images. The automatic channel and polarity look for objects on a
     background that fills most of the frame and of its edge; see `cut`. On the channels that measure a thing, such as
     ``excess_green``, objects are what is high; that one is measured after a filter that takes out noise and keeps
-    edges. ``hysteresis`` has two thresholds: objects are the connected pieces
-    above the lower one that reach above the upper one somewhere; dark ones lie below the upper one and reach below the
-    lower one.
+    edges. ``hysteresis`` has two thresholds: objects are the connected pieces above the lower one that reach above the
+    upper one somewhere; dark ones lie below the upper one and reach below the lower one.
 
     Parameters
     ----------
@@ -198,8 +209,13 @@ def segment(image: RGBImage, params: Params, prompt: Prompt) -> LabelMap:
     Cost: linear in pixels, about a millisecond a megapixel and channel. Fails under uneven light, and where objects and
     background share their values. `minimum` takes Otsu's threshold where the histogram does not have two peaks.
 
-    Sources: see `prebrush.segmentation.thresholds`; M. Sezgin, B. Sankur, Journal of Electronic Imaging 13(1), 2004,
-    doi:10.1117/1.1631315, compares the rules.
+    Sources: N. Otsu, IEEE Trans. SMC 9(1), 1979, doi:10.1109/TSMC.1979.4310076; C. H. Li, P. K. S. Tam, Pattern
+    Recognition Letters 19(8), 1998, doi:10.1016/S0167-8655(98)00057-9; G. W. Zack, W. E. Rogers, S. A. Latt, J.
+    Histochem. Cytochem. 25(7), 1977, doi:10.1177/25.7.70454 (triangle); J.-C. Yen, F.-J. Chang, S. Chang, IEEE Trans.
+    Image Processing 4(3), 1995, doi:10.1109/83.366472; T. W. Ridler, S. Calvard, IEEE Trans. SMC 8(8), 1978,
+    doi:10.1109/TSMC.1978.4310039 (isodata); C. A. Glasbey, CVGIP 55(6), 1993, doi:10.1006/cgip.1993.1040 (mean);
+    J. M. S. Prewitt, M. L. Mendelsohn, Ann. N.Y. Acad. Sci. 128, 1966, doi:10.1111/j.1749-6632.1965.tb11715.x
+    (minimum). M. Sezgin, B. Sankur, Journal of Electronic Imaging 13(1), 2004, doi:10.1117/1.1631315, compares them.
 
     Examples
     --------
@@ -220,10 +236,15 @@ def segment(image: RGBImage, params: Params, prompt: Prompt) -> LabelMap:
 
 
 def _above_both(gray: GrayImage, low: float, high: float, polarity: Literal["bright", "dark"]) -> Mask:
-    """Take what is above the lower threshold and connected to what is above the upper one; for dark objects below."""
+    """Take what is above the lower threshold and connected to what is above the upper one; for dark objects below.
+
+    A threshold that is chosen here makes way for one that is given.
+    """
     levels, _ = find_thresholds(histogram(gray), 3)
-    low = low if low >= 0 else levels[0]
-    high = max(low, high if high >= 0 else levels[-1])
+    if low < 0:
+        low = levels[0] if high < 0 else min(levels[0], high)
+    if high < 0:
+        high = max(low, levels[-1])
     sure, likely = (gray > high, gray > low) if polarity == "bright" else (gray <= low, gray <= high)
     pieces, origin = connected_components(likely.astype(np.int32), diagonal=False)
     reached = np.zeros(origin.size, np.bool_)
@@ -231,4 +252,4 @@ def _above_both(gray: GrayImage, low: float, high: float, polarity: Literal["bri
     return np.asarray(reached[pieces] & likely, np.bool_)
 
 
-METHOD = Method(segment, Params, version=2, class_name="foreground")
+METHOD = Method(segment, Params, version=3, class_name="foreground")

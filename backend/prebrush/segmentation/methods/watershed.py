@@ -7,14 +7,14 @@ import numpy as np
 import numpy.typing as npt
 
 from prebrush.datatypes import GrayImage, LabelMap, Mask, Prompt, RGBImage
-from prebrush.segmentation.color import CHANNELS
-from prebrush.segmentation.kernels.components import areas_of, connected_components
+from prebrush.segmentation.kernels.components import areas_of, connected_components, replace_numbers
 from prebrush.segmentation.kernels.flooding import flood
 from prebrush.segmentation.markers import OBJECT, draw_markers
 from prebrush.segmentation.method import Method, param
-from prebrush.segmentation.methods.threshold import cut, cut_channel
+from prebrush.segmentation.methods.threshold import channel_knob, cut, cut_channel, polarity_knob
 from prebrush.segmentation.parting import flood_peaks, part_objects
 from prebrush.segmentation.snapping import GRADIENT_STEPS, color_gradient
+from prebrush.segmentation.stages import stage
 from prebrush.segmentation.thresholds import RULES
 
 EDGE_LEVEL = 0.45
@@ -27,6 +27,10 @@ NESTED_GAIN = 1.4
 """How much clearer the cut between nested objects and all else must be; without such objects it is hardly clearer."""
 NESTED_DISC = 0.3
 """Share of nested objects that the largest disc within each covers, at least: less is relief and print, not objects."""
+NESTED_ROUND = 0.4
+"""The same for a single one: folds and rims of the things around them are longer."""
+NESTED_LEVEL = 0.7
+"""Least contrast of a nested object, as a share of that of round ones: grain and folds are fainter than nuclei."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +46,8 @@ class Params:
     depth: float = param(6.0, low=0, high=255, help="Grey levels by which a ridge of the gradient parts two regions.")
     compactness: float = param(0.0, low=0, high=1000, help="Higher makes segments of more even size; 0 is plain.")
     algorithm: str = param("otsu", choices=tuple(RULES), help="Rule that finds the objects' threshold.")
-    channel: str = param("auto", choices=("auto", *CHANNELS), help="What is cut; auto takes the clearest channel.")
-    polarity: str = param("auto", choices=("auto", "bright", "dark"), help="Which side of the cut the objects are on.")
+    channel: str = channel_knob()
+    polarity: str = polarity_knob()
     local: bool = param(True, help="Find each object's edge between its own level and that around it.")
     nested: bool = param(True, help="Cut small objects out of larger things where those are far clearer.")
     sigma: float = param(1.0, low=0, high=50, unit="px", help="Blur before anything is measured; 0 is none.")
@@ -55,9 +59,10 @@ def segment(image: RGBImage, params: Params, prompt: Prompt) -> LabelMap:
     With ``distance`` markers, objects are found by one threshold, as `threshold` does, and each is given its own: its
     edge is where the channel is about midway between the object and what lies around it, so that dim objects beside
     bright ones keep their size. Small objects within larger things of the same polarity, such as nuclei in grey cells,
-    are cut out of those. Then the distance to the background is flooded from its peaks, and what is parted by a
-    neck that is hardly a neck is joined again. With ``gradient`` markers the whole image is divided into regions along
-    the ridges of the colour gradient, from all its minima; regions that only a low ridge parts are joined.
+    are cut out of those; there, what is long or far fainter than the round ones is left out. Then the distance to the
+    background is flooded from its peaks, and what is parted by a neck that is hardly a neck is joined again. With
+    ``gradient`` markers the whole image is divided into regions along the ridges of the colour gradient, from all its
+    minima; regions that only a low ridge parts are joined.
 
     Parameters
     ----------
@@ -99,42 +104,69 @@ def segment(image: RGBImage, params: Params, prompt: Prompt) -> LabelMap:
         flooded = flood(relief, markers, markers >= 0, params.compactness * GRADIENT_STEPS)
         return np.asarray(flooded == OBJECT, np.int32)
     if params.markers == "gradient":
-        relief = color_gradient(image, params.sigma)
+        relief = stage(color_gradient, image, params.sigma)
         return flood_peaks(
             65535 - relief, np.ones(relief.shape, np.bool_), 1.0, params.depth * GRADIENT_STEPS,
             params.compactness * GRADIENT_STEPS,
         )  # fmt: skip
-    bright, objects = _objects(image, params)
+    bright, objects, nested = stage(
+        _objects, image, params.channel, params.algorithm, params.polarity, params.sigma, params.nested
+    )
     if objects.all() or not objects.any():
         return np.zeros(image.shape[:2], np.int32)
     if params.local:
         objects = _cut_locally(bright, objects, params.neck)
-    return part_objects(objects, params.neck, params.compactness)
+    parted = part_objects(objects, params.neck, params.compactness)
+    return _keep_nested(bright, parted) if nested else parted
 
 
-def _objects(image: RGBImage, params: Params) -> tuple[GrayImage, Mask]:
-    """Return the channel that is cut, objects bright, and the objects."""
-    gray, found = cut_channel(image, params.channel, params.algorithm, params.polarity, params.sigma)
+def _objects(
+    image: RGBImage, channel: str, algorithm: str, polarity: str, sigma: float, nested: bool
+) -> tuple[GrayImage, Mask, bool]:
+    """Return the channel that is cut, objects bright, the objects, and whether they are nested ones."""
+    gray, found = cut_channel(image, channel, algorithm, polarity, sigma)
     bright = gray if found.polarity == "bright" else 255 - gray
-    if params.nested:
+    if nested:
         width = max(3, round(NESTED_SHARE * min(bright.shape))) | 1
         # what is left of the channel where a square of that width does not fit below it
         inner = np.asarray(cv2.morphologyEx(bright, cv2.MORPH_TOPHAT, np.ones((width, width), np.uint8)), np.uint8)
-        found_inner = cut(inner, params.algorithm)
+        found_inner = cut(inner, algorithm)
         clearer = found_inner.polarity == "bright" and found_inner.clarity > NESTED_GAIN * found.clarity
         if clearer and _share_in_discs(found_inner.bright) > NESTED_DISC:
-            return inner, found_inner.bright
-    return bright, found.objects
+            return inner, found_inner.bright, True
+    return bright, found.objects, False
 
 
 def _share_in_discs(objects: Mask) -> float:
     """Tell how round objects are: the area of the largest disc in each, all together, as a share of their area."""
     pieces, origin = connected_components(objects.astype(np.int32))
-    radius = np.zeros(origin.size, np.float64)
-    distance = cv2.distanceTransform(objects.astype(np.uint8), cv2.DIST_L2, 5)
-    np.maximum.at(radius, pieces[objects], distance[objects])
     areas = areas_of(pieces, origin.size - 1)
-    return float(np.minimum(np.pi * radius**2, areas)[1:].sum() / max(1, int(objects.sum())))
+    return float(np.minimum(_discs(pieces, origin.size - 1), areas)[1:].sum() / max(1, int(objects.sum())))
+
+
+def _discs(label_map: LabelMap, count: int) -> npt.NDArray[np.float64]:
+    """Area of the largest disc in each segment: float64 (count + 1,)."""
+    numbers = label_map.astype(np.float32)
+    cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
+    inner = (label_map > 0) & (cv2.erode(numbers, cross) == cv2.dilate(numbers, cross))
+    radius = np.zeros(count + 1, np.float64)
+    np.maximum.at(radius, label_map, cv2.distanceTransform(inner.view(np.uint8), cv2.DIST_L2, 5) + 1)
+    return np.asarray(np.pi * radius**2, np.float64)
+
+
+def _keep_nested(bright: GrayImage, label_map: LabelMap) -> LabelMap:
+    """Drop what is long, or fainter than the round ones are."""
+    count = int(label_map.max())
+    areas, levels = areas_of(label_map, count), _means(bright, label_map, count)
+    kept = _discs(label_map, count) >= NESTED_ROUND * areas
+    kept[0] = False
+    if not kept.any():
+        return label_map
+    # the level of the typical pixel of round ones
+    order = np.argsort(np.where(kept, levels, -1), kind="stable")
+    below = np.cumsum((areas * kept)[order])
+    kept &= levels >= NESTED_LEVEL * levels[order[np.searchsorted(below, below[-1] / 2)]]
+    return replace_numbers(label_map, (np.cumsum(kept) * kept).astype(np.int32))
 
 
 def _cut_locally(bright: GrayImage, objects: Mask, neck: float) -> Mask:
@@ -158,5 +190,5 @@ def _means(gray: GrayImage, label_map: LabelMap, count: int) -> npt.NDArray[np.f
 
 
 METHOD = Method(
-    segment, Params, version=2, prompts=("points", "boxes", "scribble"), class_name="foreground", uses=("threshold",)
+    segment, Params, version=3, prompts=("points", "boxes", "scribble"), class_name="foreground", uses=("threshold",)
 )

@@ -13,17 +13,26 @@ export function make(tag, properties = {}, ...children) {
   return element;
 }
 
+/** Until what was said has been read; where the line lies over the page, it then leaves. */
+const READ_MS = 5000;
+let reading = 0;
+
 /** Show a sentence in the status line, which screen readers read out. */
 export function say(text, { isError = false } = {}) {
   const status = byId("status");
   status.classList.toggle("error", isError);
+  status.classList.remove("is-old");
+  clearTimeout(reading);
+  reading = setTimeout(() => status.classList.add("is-old"), READ_MS);
   if (status.textContent !== text) status.textContent = text;
 }
 
 /** Say what went wrong; what was cancelled did not. */
 export function complain(error) {
   if (error?.name === "AbortError") return;
-  say(error?.isOfServer ? error.message : `The server does not answer: ${error?.message ?? error}`, { isError: true });
+  if (error?.isTold) return say(error.message, { isError: true });
+  console.error(error);
+  say(`This page has failed: ${error?.message ?? error}`, { isError: true });
 }
 
 export const plural = (count, noun) => `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;

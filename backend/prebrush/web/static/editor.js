@@ -4,18 +4,27 @@ import { byId, complain, duration, plural, say } from "./dom.js";
 import { drawKnobs } from "./knobs.js";
 import { Marks } from "./marks.js";
 import { colorsOf, paint } from "./overlay.js";
+import { draftSize, learnPace } from "./pace.js";
 import { currentPhoto } from "./photos.js";
 import { Lane } from "./server.js";
 import { askedLabels, changed, choiceOf, methodOf, onChange, state } from "./state.js";
 import { buildPane, Viewer } from "./viewer.js";
 
+/** Rest after a change that was shown as a draft, before the exact masks are asked for. */
+const REST_MS = 180;
+
 const lane = new Lane("editor");
+// of its own: what is exact may take its time, and the next draft does not wait for it
+const exactLane = new Lane("editor-exact");
 const marks = new Marks();
 let viewer = null;
 let pending = null;
 let cross = null;
 let corner = null;
 let answer = null;
+let resting = 0;
+let repainting = 0;
+let paintedReach = 1;
 
 const mode = () => document.querySelector("input[name=mode]:checked").value;
 const isNegative = (event) => event.altKey || event.shiftKey || byId("negative").getAttribute("aria-pressed") === "true";
@@ -35,6 +44,7 @@ const tool = {
   },
   draw(svg, place) {
     marks.draw(svg, place, { pending, cross: document.activeElement === byId("result") ? cross : null });
+    mindOutlines();
   },
 };
 
@@ -42,32 +52,52 @@ const boxOf = (from, to) => [Math.min(from.row, to.row), Math.min(from.col, to.c
 
 function mark(place, positive) {
   marks.addPoint(place.row, place.col, positive);
-  viewer.render();
-  segment();
+  marksChanged();
 }
 
 function finishBox(from, to, positive) {
-  const isBox = marks.addBox(from, to, positive);
-  viewer.render();
-  if (isBox) segment();
+  if (marks.addBox(from, to, positive)) marksChanged();
+  else viewer.render();
 }
 
-/** Ask for the masks of what is set, and show them; older questions are given up. */
-export async function segment() {
+/**
+ * Ask for the masks of what is set, and show them; older questions are given up. Where the exact masks take longer than
+ * a hand waits, a draft is shown first.
+ *
+ * @param knob the one that was moved, if one was: what it cost before tells what it will.
+ */
+export async function segment(knob = "") {
   const photo = currentPhoto();
-  if (!photo || byId("editor").hidden) return;
+  if (!photo?.bitmap || byId("editor").hidden) return;
+  const ask = { choice: choiceOf(state.method), labels: askedLabels(), ...marks.asked() };
+  const { method } = state;
+  const size = knob && !marks.count ? draftSize(method, knob, photo.bitmap) : null;
+  clearTimeout(resting);
+  exactLane.drop();
   byId("result").setAttribute("aria-busy", "true");
+  if (!size) return show(lane, photo, ask, method, knob);
+  const isShown = await show(lane, photo, { ...ask, draft_pixels: size }, method, knob);
+  if (!isShown) return;
+  clearTimeout(resting);
+  resting = setTimeout(() => show(exactLane, photo, ask, method, knob), REST_MS);
+}
+
+/** Show the answer to a question; tells whether one came. */
+async function show(way, photo, ask, method, knob) {
+  const isDraft = "draft_pixels" in ask;
   try {
-    const ask = { choice: choiceOf(state.method), labels: askedLabels(), ...marks.asked() };
-    const found = await lane.ask(photo, ask);
-    if (!found || photo !== currentPhoto()) return;
+    const found = await way.ask(photo, ask);
+    if (!found || photo !== currentPhoto()) return false;
     answer = found;
+    if (!marks.count) learnPace(method, knob, photo.bitmap, found.milliseconds, ask.draft_pixels);
     drawAnswer();
-    tell(found);
+    if (isDraft) say("A draft; the exact masks follow …");
+    else tell(found);
   } catch (error) {
     complain(error);
   }
-  byId("result").setAttribute("aria-busy", "false");
+  if (!isDraft) byId("result").setAttribute("aria-busy", "false");
+  return true;
 }
 
 function tell({ segments, milliseconds, method, why, note }) {
@@ -78,31 +108,48 @@ function tell({ segments, milliseconds, method, why, note }) {
 }
 
 function drawAnswer() {
-  if (!answer) return;
+  if (!answer || !currentPhoto().bitmap) return;
   const { look, names, form } = state;
   const colors = colorsOf(answer, { palette: form.palette, labels: names, byLabel: look.byLabel });
   // what was marked has no label of its own: a blue that few things have
   if (marks.count) colors.fill(form.palette[1]);
-  // a line must be about a pixel of the screen to be seen
-  const reach = Math.min(4, Math.max(1, Math.round(1 / viewer.scale)));
-  paint(byId("result").querySelector(".overlay"), answer, colors, { ...look, reach });
+  paintedReach = reachOf();
+  paint(byId("result").querySelector(".overlay"), answer, colors, { ...look, reach: paintedReach });
+}
+
+/** A line must be about a pixel of the screen to be seen: so many pixels of the answer. */
+function reachOf() {
+  const shown = currentPhoto().bitmap.width * viewer.scale;
+  return Math.min(6, Math.max(1, Math.round(answer.width / shown)));
+}
+
+/** Draw the outlines anew after zooming, when the hand rests. */
+function mindOutlines() {
+  if (!answer || !currentPhoto().bitmap || reachOf() === paintedReach) return;
+  clearTimeout(repainting);
+  repainting = setTimeout(drawAnswer, 120);
 }
 
 export async function showPhoto(photo) {
   marks.clear();
   cross = corner = answer = null;
+  drawTools();
+  viewer.clear();
+  byId("panes").classList.remove("is-unseen");
   try {
     const bitmap = await photo.show();
     if (!bitmap) return;
     byId("panes").style.setProperty("--ratio", bitmap.height / bitmap.width);
     byId("panes").classList.toggle("is-upright", bitmap.height > 0.85 * bitmap.width);
+    byId("panes").classList.toggle("is-wide", bitmap.height < 0.4 * bitmap.width);
     viewer.setPicture(bitmap);
-    const overlay = byId("result").querySelector(".overlay");
-    overlay.getContext("2d").clearRect(0, 0, overlay.width, overlay.height);
-    await segment();
   } catch (error) {
-    complain(error);
+    if (photo !== currentPhoto()) return;
+    byId("panes").classList.add("is-unseen");
+    byId("result").setAttribute("aria-busy", "false");
+    return complain(error);
   }
+  await segment();
 }
 
 export function drawMethod() {
@@ -110,14 +157,17 @@ export function drawMethod() {
   byId("method").value = method.name;
   byId("summary").textContent = `${method.summary}.`;
   state.params[method.name] ??= {};
-  drawKnobs(byId("params"), "params", method.knobs, state.params[method.name], () => changed("setting"));
+  drawKnobs(byId("params"), "params", method.knobs, state.params[method.name], (knob) => changed("setting", knob));
   for (const section of ["regions", "labels", "prompts"]) {
-    drawKnobs(byId(section), section, state.form[section], state[section], () => changed("setting"));
+    drawKnobs(byId(section), section, state.form[section], state[section], (knob) => changed("setting", knob));
   }
 }
 
 export function leaveEditor() {
+  answer = null;
+  clearTimeout(resting);
   lane.drop();
+  exactLane.drop();
 }
 
 function reset() {
@@ -168,16 +218,35 @@ function markCross(event) {
 }
 
 function undo() {
+  if (!marks.count) return;
   marks.undo();
-  viewer.render();
-  segment();
+  marksChanged();
 }
 
 function clear() {
+  if (!marks.count) return;
   marks.clear();
+  marksChanged();
+}
+
+function marksChanged() {
   corner = pending = null;
   viewer.render();
+  drawTools();
   segment();
+}
+
+/** Show the tools for marks where there are any, or may be. */
+function drawTools() {
+  const marking = mode() !== "move";
+  byId("negative").hidden = !marking;
+  for (const id of ["undo", "clear"]) {
+    const button = byId(id);
+    if (button === document.activeElement && !marking && !marks.count) byId("result").focus();
+    button.hidden = !marking && !marks.count;
+    // not disabled: who has just used it would lose the focus
+    button.setAttribute("aria-disabled", String(!marks.count));
+  }
 }
 
 function toggle(button) {
@@ -226,8 +295,9 @@ export function startEditor(choose) {
       byId("panes").dataset.mode = mode();
       corner = pending = null;
       viewer.render();
+      drawTools();
     });
   }
   startLook();
-  onChange("setting", segment);
+  onChange("setting", ({ detail }) => segment(detail));
 }

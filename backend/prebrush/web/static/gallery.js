@@ -24,7 +24,9 @@ export function drawGallery(open) {
     const photo = make("canvas", { className: "photo" });
     const overlay = make("canvas", { className: "overlay" });
     const facts = make("span", { className: "facts" }, "waiting");
-    const text = make("span", { className: "text" }, make("span", { className: "name" }, name), facts, make("span", { className: "summary" }, summary));
+    const title = make("span", {}, make("span", { className: "name" }, name));
+    if (name === state.form.default) title.append(" ", make("span", { className: "chip" }, "default"));
+    const text = make("span", { className: "text" }, title, facts, make("span", { className: "summary" }, summary));
     const card = make("button", { type: "button", className: "card" }, make("span", { className: "picture", "aria-hidden": "true" }, photo, overlay), text);
     card.addEventListener("click", () => open(name));
     byId("cards").append(make("li", {}, card));
@@ -50,19 +52,25 @@ export async function fillGallery() {
     for (const [name, { answer }] of shown) draw(name, answer);
     if (!waiting.length) return;
     for (const name of waiting) setFacts(name, "waiting");
+    if (!photo.digest) say(`Sending ${photo.name} …`);
+    await photo.send();
+    if (mine !== run) return;
     say(`Trying ${plural(waiting.length, "method")} on ${photo.name} …`);
     const started = performance.now();
     const count = waiting.length;
     await Promise.all(lanes.map((lane) => work(lane, photo, waiting, () => mine === run)));
     if (mine === run) say(`${plural(count, "method")} in ${duration(performance.now() - started)}`);
   } catch (error) {
-    if (mine === run) complain(error);
+    if (mine !== run) return;
+    for (const name of cards.keys()) if (!shown.has(name)) setFacts(name, "not tried");
+    complain(error);
   }
 }
 
 /** Put the photo under every card. */
 async function startCards(photo) {
   if (shownPhoto === photo) return;
+  clearCards();
   const bitmap = await photo.show();
   if (!bitmap) return;
   const scale = Math.min(1, Math.sqrt(CARD_PIXELS / (bitmap.width * bitmap.height)));
@@ -75,10 +83,19 @@ async function startCards(photo) {
   for (const card of cards.values()) {
     Object.assign(card.photo, size).getContext("2d").drawImage(small, 0, 0);
     Object.assign(card.overlay, size);
-    card.card.classList.add("is-waiting");
   }
-  shown.clear();
   shownPhoto = photo;
+}
+
+/** Show nothing of the photo before: this one may be long in coming, or no photo at all. */
+function clearCards() {
+  shown.clear();
+  shownPhoto = null;
+  for (const [name, { card, photo, overlay }] of cards) {
+    for (const canvas of [photo, overlay]) canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height);
+    card.classList.add("is-waiting");
+    setFacts(name, "waiting");
+  }
 }
 
 const settingOf = (name) => JSON.stringify([choiceOf(name), askedLabels()]);
@@ -90,7 +107,7 @@ async function work(lane, photo, waiting, isWanted) {
     const ask = { choice: choiceOf(name), labels: askedLabels(), most_pixels: CARD_PIXELS, is_urgent: false };
     const answer = await lane.ask(photo, ask).catch((error) => error);
     if (!isWanted()) return;
-    if (answer instanceof Error && !answer.isOfServer) throw answer;
+    if (answer instanceof Error && (!answer.isTold || answer.isSilence)) throw answer;
     if (answer instanceof Error) setFacts(name, answer.message);
     else if (answer) {
       draw(name, answer);

@@ -11,7 +11,7 @@ const isNumber = (knob) => knob.kind === "int" || knob.kind === "float";
  *
  * @param section goes into the ids: "params", "regions" ...
  * @param values where values that differ from the start are kept.
- * @param onInput called after each change.
+ * @param onInput called with the knob's name after each change.
  */
 export function drawKnobs(container, section, knobs, values, onInput) {
   const fields = knobs.map((knob) => {
@@ -20,7 +20,7 @@ export function drawKnobs(container, section, knobs, values, onInput) {
     const apply = (value) => {
       setKnob(values, knob, value);
       field.classList.toggle("is-changed", knob.name in values);
-      onInput();
+      onInput(knob.name);
     };
     const value = values[knob.name] ?? knob.default;
     field.classList.toggle("is-changed", knob.name in values);

@@ -1,7 +1,7 @@
 // The photos at hand: files, samples, tasks. One is current; each is sent to the server once, when it is first needed.
 
 import { byId, make, say } from "./dom.js";
-import { imageAddress, postJson, sendImage } from "./server.js";
+import { Refusal, fetchImage, postJson, sendImage } from "./server.js";
 
 const MOST_PHOTOS = 100;
 const THUMB_PX = 112;
@@ -17,11 +17,21 @@ class Photo {
   async send(signal) {
     if (this.digest) return this.digest;
     // not ended by the first who gives up: the next one needs it just the same
-    this.#sending ??= (this.task ? postJson("task", this.task) : sendImage(this.blob)).finally(() => (this.#sending = null));
+    this.#sending ??= this.#upload().finally(() => (this.#sending = null));
     const { image } = await this.#sending;
     this.digest = image;
     signal?.throwIfAborted();
     return image;
+  }
+
+  async #upload() {
+    try {
+      if (this.blob?.size === 0) throw new Refusal(0, "the file is empty");
+      return await (this.task ? postJson("task", this.task) : sendImage(this.blob));
+    } catch (error) {
+      // among many photos it must be said which one it is
+      throw error.status === undefined ? error : new Refusal(error.status, `${this.name}: ${error.message}`);
+    }
   }
 
   /** The server does not keep it any more. */
@@ -42,9 +52,7 @@ class Photo {
 
   /** What the browser cannot show, as TIFF, and what it does not have, is shown as the server sees it. */
   async #fetch() {
-    const response = await fetch(imageAddress(await this.send()));
-    if (!response.ok) throw new Error(`${this.name} cannot be shown`);
-    const bitmap = await createImageBitmap(await response.blob());
+    const bitmap = await createImageBitmap(await fetchImage(await this.send()));
     drawCover(this.thumb, bitmap);
     return bitmap;
   }
@@ -99,8 +107,8 @@ function drawStrip() {
   for (const photo of photos.slice(list.children.length)) {
     photo.thumb = make("canvas", { width: THUMB_PX, height: THUMB_PX, "aria-hidden": "true" });
     const button = make("button", { type: "button", title: photo.name }, photo.thumb, make("span", { className: "unseen" }, photo.name));
-    // a task's image is fetched when it is chosen, and not before
-    if (photo.task) button.dataset.number = photo.task.task;
+    // in place of a picture: a task's image is fetched when it is chosen, and not before, and not every file can be shown
+    button.dataset.standin = photo.task ? photo.task.task : photo.name.split(".").at(-1).slice(0, 4);
     button.addEventListener("click", () => choose(photo));
     list.append(make("li", {}, button));
     if (photo.blob) drawThumb(photo);
@@ -121,7 +129,7 @@ function drawThumb(photo) {
 
 /** Fill a canvas with the middle of a picture. */
 function drawCover(canvas, bitmap) {
-  delete canvas.parentElement.dataset.number;
+  delete canvas.parentElement.dataset.standin;
   const scale = Math.max(canvas.width / bitmap.width, canvas.height / bitmap.height);
   const [width, height] = [bitmap.width * scale, bitmap.height * scale];
   const context = canvas.getContext("2d");

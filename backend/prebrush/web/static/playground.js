@@ -6,7 +6,7 @@ import { drawGallery, fillGallery, leaveGallery } from "./gallery.js";
 import { startLabels } from "./labels.js";
 import { addFiles, addPhotos, currentPhoto, flip, onPhoto } from "./photos.js";
 import { startProjects } from "./projects.js";
-import { getJson } from "./server.js";
+import { fetchSample, getJson } from "./server.js";
 import { drawSetting, startSetting } from "./setting.js";
 import { onChange, state } from "./state.js";
 import { startTheme } from "./theme.js";
@@ -48,9 +48,7 @@ async function photoChosen(photo) {
 }
 
 async function addSample(path, name) {
-  const response = await fetch(path);
-  if (!response.ok) throw new Error(`${path}: ${response.status}`);
-  addPhotos([{ name, blob: await response.blob() }]);
+  addPhotos([{ name, blob: await fetchSample(path) }]);
 }
 
 /** List the files that were dropped, those of folders too. */
@@ -63,8 +61,11 @@ async function droppedFiles(transfer) {
     if (entry.isFile) files.push(await new Promise((resolve, reject) => entry.file(resolve, reject)));
     else entries.push(...(await readFolder(entry.createReader())));
   }
-  return files.sort((a, b) => a.name.localeCompare(b.name, undefined, { numeric: true }));
+  return sorted(files);
 }
+
+/** A folder's files by name, 9 before 10. */
+const sorted = (files) => files.sort((a, b) => a.name.localeCompare(b.name, undefined, { numeric: true }));
 
 async function readFolder(reader) {
   const found = [];
@@ -78,7 +79,7 @@ async function readFolder(reader) {
 function startPhotos() {
   for (const input of document.querySelectorAll("input[type=file]")) {
     input.addEventListener("change", () => {
-      addFiles([...input.files]);
+      addFiles(input.webkitdirectory ? sorted([...input.files]) : [...input.files]);
       input.value = "";
     });
   }

@@ -9,11 +9,30 @@ const session = Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) =>
 
 /** What the server answered in place of a result. */
 export class Refusal extends Error {
-  isOfServer = true;
+  isTold = true;
 
   constructor(status, message) {
     super(message);
     this.status = status;
+  }
+}
+
+class Silence extends Error {
+  isTold = true;
+  isSilence = true;
+
+  constructor() {
+    super("The server does not answer. Is it still running?");
+  }
+}
+
+/** Ask the server and read its answer with `read`. */
+async function reach(read, address, options) {
+  try {
+    return await read(await checked(await fetch(address, options)));
+  } catch (error) {
+    // all that fetch says of a server that is not there, or goes away in the middle of its answer
+    throw error instanceof TypeError ? new Silence() : error;
   }
 }
 
@@ -28,26 +47,27 @@ async function checked(response) {
   throw new Refusal(response.status, detail);
 }
 
-export async function getJson(path, signal) {
-  return (await checked(await fetch(BASE + path, { signal }))).json();
+export function getJson(path, signal) {
+  return reach((response) => response.json(), BASE + path, { signal });
 }
 
-function post(path, body, signal) {
+function post(read, path, body, signal) {
   const headers = { "Content-Type": "application/json" };
-  return fetch(BASE + path, { method: "POST", body: JSON.stringify(body), headers, signal }).then(checked);
+  return reach(read, BASE + path, { method: "POST", body: JSON.stringify(body), headers, signal });
 }
 
-export async function postJson(path, body, signal) {
-  return (await post(path, body, signal)).json();
-}
+export const postJson = (path, body, signal) => post((response) => response.json(), path, body, signal);
 
 /** Send a photo; the answer names it for all further requests. */
-export async function sendImage(blob, signal) {
+export function sendImage(blob, signal) {
   const headers = { "Content-Type": "application/octet-stream" };
-  return (await checked(await fetch(`${BASE}images`, { method: "POST", body: blob, headers, signal }))).json();
+  return reach((response) => response.json(), `${BASE}images`, { method: "POST", body: blob, headers, signal });
 }
 
-export const imageAddress = (digest) => `${BASE}images/${digest}`;
+/** Take a photo as the server sees it. */
+export const fetchImage = (digest) => reach((response) => response.blob(), `${BASE}images/${digest}`);
+
+export const fetchSample = (path) => reach((response) => response.blob(), path);
 
 /** A line of JSON, then a number for each pixel, the low byte first. */
 function parseSegments(buffer) {
@@ -62,8 +82,7 @@ async function askSegments(photo, ask, signal) {
   for (let attempt = 0; ; attempt += 1) {
     const image = await photo.send(signal);
     try {
-      const response = await post("segment", { ...ask, image }, signal);
-      return parseSegments(await response.arrayBuffer());
+      return parseSegments(await post((response) => response.arrayBuffer(), "segment", { ...ask, image }, signal));
     } catch (error) {
       // the server keeps photos for a while only
       if (error.status !== 404 || attempt) throw error;

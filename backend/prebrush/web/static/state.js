@@ -16,9 +16,12 @@ export const state = {
   look: { opacity: 0.45, outlines: true, byLabel: false },
 };
 
-/** Be told of changes: `what` is "setting" for all that changes masks, "look" for what only the page draws. */
+/**
+ * Be told of changes: `what` is "setting" for all that changes masks, with the knob that was moved as its detail, and
+ * "look" for what only the page draws.
+ */
 export const onChange = (what, listener) => events.addEventListener(what, listener);
-export const changed = (what) => events.dispatchEvent(new Event(what));
+export const changed = (what, detail = "") => events.dispatchEvent(new CustomEvent(what, { detail }));
 
 export const methodOf = (name) => state.form.methods.find((method) => method.name === name);
 

@@ -47,6 +47,14 @@ export class Viewer {
     this.render();
   }
 
+  /** Show no picture, until the next one is there. */
+  clear() {
+    for (const pane of this.#panes) {
+      for (const canvas of pane.querySelectorAll("canvas")) canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height);
+    }
+    this.render();
+  }
+
   /** Screen pixels for one of the picture. */
   get scale() {
     const pane = this.#pane();
