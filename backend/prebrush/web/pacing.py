@@ -6,11 +6,15 @@ less than one, and must be quick. Some threads never read a large body, however 
 whole requests before it passes them on does the same for many more clients.
 """
 
+import errno
+import itertools
+import logging
 import math
 import select
 import socket
 import threading
 import time
+from collections.abc import Iterable
 from typing import Any
 
 from gunicorn.workers.gthread import ThreadWorker
@@ -18,6 +22,8 @@ from werkzeug.exceptions import RequestTimeout
 
 from prebrush.errors import Overloaded
 from prebrush.web.room import QUICK_THREADS
+
+logger = logging.getLogger(__name__)
 
 GRACE_S = 10.0
 """Time for a request while threads are free."""
@@ -30,8 +36,14 @@ LEAST_BYTES_PER_S_IN_NEED = 1_000_000
 LARGE_BODY_BYTES = 1_000_000
 """From which a body needs a place of its own to be read on."""
 LOOK_EVERY_S = 0.1
-FIRST_BYTE_S = 0.1
+FIRST_BYTE_S = 0.005
 """A new connection on which nothing comes for so long waits in gunicorn's loop and not on a thread."""
+IDLE_FRACTION = 0.9
+"""Of all connections that there may be; past it the idle ones are closed, the oldest first, for new ones to come."""
+NO_FILE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+"""What the system says where it has no room for one more connection."""
+NO_FILE_PAUSE_S = 0.1
+COMPLAIN_EVERY_S = 60.0
 LAST_BYTES_S = 0.05
 """For what is still on its way when a connection is closed: gunicorn's loop, which serves all, waits for it. A client
 that goes on sending gets no more of it."""
@@ -122,13 +134,11 @@ class PacedSocket:
 
     def recv(self, size: int, flags: int = 0) -> bytes:
         """Receive, in time, or nothing."""
-        poll = select.poll()
-        poll.register(self._own, select.POLLIN)
         while not self._is_over:
             if math.isfinite(self._closed_at):
                 left_s = self._closed_at + LAST_BYTES_S - time.monotonic()
-                return self._own.recv(size, flags) if left_s > 0 and poll.poll(left_s * 1000) else b""
-            if poll.poll(LOOK_EVERY_S * 1000):
+                return self._own.recv(size, flags) if left_s > 0 and self.has_come(left_s) else b""
+            if self.has_come(LOOK_EVERY_S):
                 data = self._own.recv(size, flags)
                 self._received += len(data)
                 self._need_place()
@@ -154,6 +164,12 @@ class PacedSocket:
         )
         return time.monotonic() - self._started > grace_s + self._received / least
 
+    def has_come(self, within_s: float) -> bool:
+        """Tell whether there is something to read, or the end."""
+        poll = select.poll()
+        poll.register(self._own, select.POLLIN)
+        return bool(poll.poll(within_s * 1000))
+
     def has_hung_up(self) -> bool:
         """Tell whether the client has closed the connection, without taking anything from it."""
         try:
@@ -170,6 +186,23 @@ class PacedWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is not typed
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._crowd = Crowd(self.cfg.threads)
+        self._complained_at = -math.inf
+        self.worker_connections: int = self.cfg.worker_connections
+
+    def accept(self, listener: Any) -> None:
+        """Take a new connection; where there is no room for it, it waits. gunicorn's own worker would end."""
+        try:
+            super().accept(listener)
+        except OSError as error:
+            if error.errno not in NO_FILE:
+                raise
+            if time.monotonic() - self._complained_at > COMPLAIN_EVERY_S:
+                self._complained_at = time.monotonic()
+                logger.warning("a new connection must wait: %s; allow this process more open files", error.strerror)
+            # what was too many once is too many
+            fewer = max(self.cfg.threads, int(IDLE_FRACTION * self.nr_conns))
+            self.worker_connections = min(self.worker_connections, fewer)
+            time.sleep(NO_FILE_PAUSE_S)
 
     def enqueue_req(self, conn: Any) -> None:
         """Hand a connection to the threads; until one takes it, it waits."""
@@ -178,10 +211,15 @@ class PacedWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is not typed
             conn.sock = PacedSocket(conn.sock, self._crowd)
             # newer gunicorns hand out a connection before anything came on it
             if hasattr(conn, "wait_for_data"):
-                wait = conn.wait_for_data
-                conn.wait_for_data = lambda _: wait(FIRST_BYTE_S)
+                conn.wait_for_data = lambda _: self._wait_for_data(conn)
         self._crowd.change(+1)
         super().enqueue_req(conn)
+
+    @staticmethod
+    def _wait_for_data(conn: Any) -> bool:
+        """Tell whether something has come; gunicorn's own would open a file for that."""
+        conn.data_ready = conn.data_ready or conn.sock.has_come(FIRST_BYTE_S)
+        return bool(conn.data_ready)
 
     def handle(self, conn: Any) -> Any:
         """Read one request and answer it."""
@@ -203,10 +241,23 @@ class PacedWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is not typed
 
     def murder_pending(self) -> None:
         """Close connections on which nothing came; newer gunicorns would wait for them while the server stops."""
-        if not self.alive:
-            for conn in self.pending_conns:
-                conn.timeout = 0.0
+        self._expire(self.pending_conns, self._too_many() if self.alive else len(self.pending_conns))
         super().murder_pending()
+
+    def murder_keepalived(self, *arguments: Any, **options: Any) -> None:
+        """Close connections on which nothing more came."""
+        self._expire(self.keepalived_conns, self._too_many())
+        super().murder_keepalived(*arguments, **options)
+
+    def _too_many(self) -> int:
+        most = int(IDLE_FRACTION * self.worker_connections)
+        return max(0, int(self.nr_conns) - most)
+
+    @staticmethod
+    def _expire(connections: Iterable[Any], count: int) -> None:
+        """Let the time of the oldest be over."""
+        for conn in itertools.islice(connections, count):
+            conn.timeout = 0.0
 
     def handle_exit(self, sig: Any, frame: Any) -> None:
         """Stop in order, and tell the app."""
