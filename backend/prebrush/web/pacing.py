@@ -7,7 +7,6 @@ whole requests before it passes them on does the same for many more clients.
 """
 
 import errno
-import itertools
 import logging
 import math
 import select
@@ -189,19 +188,20 @@ class PacedWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is not typed
         self._complained_at = -math.inf
         self.worker_connections: int = self.cfg.worker_connections
 
-    def accept(self, listener: Any) -> None:
+    def accept(self, *listener: Any) -> None:
         """Take a new connection; where there is no room for it, it waits. gunicorn's own worker would end."""
         try:
-            super().accept(listener)
+            super().accept(*listener)
         except OSError as error:
             if error.errno not in NO_FILE:
                 raise
             if time.monotonic() - self._complained_at > COMPLAIN_EVERY_S:
                 self._complained_at = time.monotonic()
                 logger.warning("a new connection must wait: %s; allow this process more open files", error.strerror)
-            # what was too many once is too many
-            fewer = max(self.cfg.threads, int(IDLE_FRACTION * self.nr_conns))
-            self.worker_connections = min(self.worker_connections, fewer)
+            # what was too many once is too many; older gunicorns listen to nobody while they have so many
+            if hasattr(self, "pending_conns"):
+                fewer = max(self.cfg.threads, int(IDLE_FRACTION * self.nr_conns))
+                self.worker_connections = min(self.worker_connections, fewer)
             time.sleep(NO_FILE_PAUSE_S)
 
     def enqueue_req(self, conn: Any) -> None:
@@ -246,7 +246,9 @@ class PacedWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is not typed
 
     def murder_keepalived(self, *arguments: Any, **options: Any) -> None:
         """Close connections on which nothing more came."""
-        self._expire(self.keepalived_conns, self._too_many())
+        # older gunicorns call them differently
+        kept_alive = self.keepalived_conns if hasattr(self, "keepalived_conns") else self._keep
+        self._expire(kept_alive, self._too_many())
         super().murder_keepalived(*arguments, **options)
 
     def _too_many(self) -> int:
@@ -256,7 +258,8 @@ class PacedWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is not typed
     @staticmethod
     def _expire(connections: Iterable[Any], count: int) -> None:
         """Let the time of the oldest be over."""
-        for conn in itertools.islice(connections, count):
+        # copied at once, for in older gunicorns threads change them
+        for conn in tuple(connections)[:count]:
             conn.timeout = 0.0
 
     def handle_exit(self, sig: Any, frame: Any) -> None:
