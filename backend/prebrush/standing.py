@@ -4,7 +4,10 @@ Not for working on a run: that is in `batch`, and needs RQ.
 """
 
 import json
+import logging
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,8 +16,12 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from redis.exceptions import RedisError
 
+from prebrush.errors import StorageError
+from prebrush.storage.breaker import Breaker
 from prebrush.storage.port import PREFIX
 from prebrush.storage.redis_url import Client, build_client
+
+logger = logging.getLogger(__name__)
 
 QUEUE = "prebrush"
 """Name of the queue; RQ makes its keys of it."""
@@ -22,6 +29,9 @@ RUNS = PREFIX + b"batches"
 """The last run of each project, by the project's full name."""
 LEASE_S = 30
 """A worker that gave no sign for so long is dead, and its chunk another's."""
+SLOW_S = 0.5
+PAUSE_S = 30.0
+"""A Redis that fails, or takes longer, is not asked for the figures again for so long."""
 MOST_RUNS = 50
 """That metrics show: one series of each for a project, and no more however many there are."""
 
@@ -39,38 +49,56 @@ def count_workers(client: Client) -> int:
 
 
 class RunFigures(Collector):
-    """Shows the queue, the workers and the runs that lie in a Redis; nothing while it does not answer.
+    """Shows the queue, the workers and the runs that lie in a Redis; nothing while it does not answer, or slowly.
 
     Parameters
     ----------
     connect : callable () -> redis client
         Called at the first look.
+    is_away : callable () -> bool
+        Whether that Redis is known not to answer.
     """
 
-    def __init__(self, connect: Callable[[], Client]) -> None:
+    def __init__(self, connect: Callable[[], Client], is_away: Callable[[], bool]) -> None:
         self._connect = connect
+        self._is_away = is_away
         self._client: Client | None = None
+        self._breaker = Breaker(PAUSE_S)
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Read the figures."""
+        if not self._is_away():
+            with suppress(StorageError):
+                self._breaker.check()
+                yield from self._read()
+
+    def _read(self) -> list[GaugeMetricFamily]:
+        started = time.monotonic()
         try:
             self._client = self._client or self._connect()
             figures = list(_read(self._client))
-        except (RedisError, OSError):
+        except (RedisError, OSError) as error:
             # prebrush_storage_up tells
-            return
-        yield from figures
+            self._breaker.failed(type(error).__name__)
+            return []
+        except Exception as error:  # noqa: BLE001  garbage makes the client's parser raise nearly anything
+            logger.warning("the figures of runs cannot be read: %s", type(error).__name__)
+            self._breaker.failed(type(error).__name__)
+            return []
+        if time.monotonic() - started > SLOW_S:
+            self._breaker.failed("slow")
+        return figures
 
     def describe(self) -> list[GaugeMetricFamily]:
         """List nothing: to register this must not wait for Redis."""
         return []
 
 
-def watch_runs(storage_url: str, registry: CollectorRegistry) -> None:
+def watch_runs(storage_url: str, registry: CollectorRegistry, is_away: Callable[[], bool]) -> None:
     """Add the figures to a server's metrics, if its storage is one that workers can meet in."""
     scheme = storage_url.partition("://")[0]
     if scheme.startswith("redis") and not scheme.endswith("+cluster"):
-        registry.register(RunFigures(build_client(storage_url)[0]))
+        registry.register(RunFigures(build_client(storage_url)[0], is_away))
 
 
 def _read(client: Client) -> Iterator[GaugeMetricFamily]:

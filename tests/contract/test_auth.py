@@ -46,6 +46,7 @@ WRONG = {
     "password as token": bearer(PASSWORD.encode().decode("latin-1")),
     "no base64": {"Authorization": "Basic ===="},
     "no utf-8": {"Authorization": "Basic /////w=="},
+    "no ASCII": {"Authorization": "Basic \xff\xfe"},
     "no scheme": {"Authorization": TOKEN},
     "another scheme": {"Authorization": f"Token {TOKEN}"},
 }

@@ -81,13 +81,12 @@ def test_too_many_at_once_are_told_to_come_back(served):
     assert click(served) == 200
 
 
-@pytest.mark.parametrize("stage", ["nothing", "head", "body"])
+@pytest.mark.parametrize("stage", ["nothing", "head", "body", "200 KB a second"])
 def test_slow_clients_hold_no_threads(served, stage):
-    sent = {
-        "nothing": b"",
-        "head": b"POST /setup HTTP/1.1\r\nHost: localhost\r\nX-",
-        "body": b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n{",
-    }[stage]
+    body = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000000\r\n\r\n{"
+    head = b"POST /setup HTTP/1.1\r\nHost: localhost\r\nX-"
+    sent = {"nothing": b"", "head": head}.get(stage, body)
+    more = b"x" * (10_000 if stage == "200 KB a second" else 1)
     clients = [connect(served) for _ in range(SLOW_CLIENTS)]
     over = threading.Event()
 
@@ -95,7 +94,7 @@ def test_slow_clients_hold_no_threads(served, stage):
         while not over.wait(0.05):
             for client in clients:
                 with contextlib.suppress(OSError):
-                    client.sendall(b"x")
+                    client.sendall(more)
 
     for one in clients:
         one.sendall(sent)
@@ -172,6 +171,7 @@ def test_a_client_that_hangs_up_is_worked_for_no_longer(tmp_path):
         wait_until(lambda: metric(server, "prebrush_tasks_unfinished") == 0)
         segmented = metric(server, 'prebrush_stage_seconds_count{method="auto",stage="segment"}')
         assert segmented < len(images) - 2
+        assert metric(server, 'prebrush_tasks_total{outcome="abandoned"}') > 2
         server.stop()
     assert "abandoned: the client hung up" in server.log
     assert "Traceback" not in server.log

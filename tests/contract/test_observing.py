@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+import sys
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -152,6 +153,18 @@ def test_a_json_line_is_one_object_with_what_was_asked():
     assert "\n" not in line
     content = json.loads(line)
     assert (content["message"], content["level"], content["status"]) == ("a\nb", "info", 200)
+
+
+@pytest.mark.parametrize("form", [OneLine, JsonLine])
+def test_a_line_of_the_log_is_short(form):
+    try:
+        raise ValueError("v" * 1_000_000)  # noqa: TRY301  a traceback is wanted
+    except ValueError:
+        record = logging.LogRecord("prebrush", logging.ERROR, "x.py", 1, "task %s", ("t" * 1_000_000,), sys.exc_info())
+    written = form().format(record)
+    assert len(written) < 10_000
+    assert "(1000005 characters)" in written
+    assert "ValueError" not in written.partition("Traceback")[0]
 
 
 def test_a_server_writes_nothing_but_json_when_told_to(tmp_path):

@@ -50,3 +50,16 @@ def test_a_batch_is_handed_back_in_time_and_what_was_acknowledged_is_there(tmp_p
     assert "Traceback" not in server.log
     with Server(tmp_path) as server:
         assert server.ask("GET", "/versions").json()["versions"] == [version]
+
+
+def test_clients_that_send_nothing_more_do_not_keep_it(tmp_path):
+    with Server(tmp_path) as server:
+        silent = [connect(server) for _ in range(40)]
+        for one in silent[:20]:
+            one.sendall(b"POST /setup HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{")
+        assert server.ask("GET", "/health").status == 200
+        started = time.monotonic()
+        assert server.stop() == 0
+        assert time.monotonic() - started < 12
+        for one in silent:
+            one.close()

@@ -101,6 +101,13 @@ def jpeg() -> bytes:
     return b"\xff\xd8\xff\xc0" + struct.pack(">H", len(frame) + 2) + frame + b"\xff\xd9"
 
 
+def tiff_of(width: int, height: int) -> bytes:
+    """Grey pixels, all zero, in a few kilobytes."""
+    out = io.BytesIO()
+    PilImage.new("L", (width, height)).save(out, "TIFF", compression="tiff_adobe_deflate")
+    return out.getvalue()
+
+
 def tiff_of_one_large_tile() -> bytes:
     """Ten pixels squared, in a tile of 268 million."""
     side, pixels = 1 << 14, deflated_zeros(256)

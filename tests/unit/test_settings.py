@@ -4,10 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from prebrush.errors import ConfigError
+from prebrush.errors import ConfigError, RequestError
+from prebrush.planning import check_choices
 from prebrush.settings import Settings, describe_settings, load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+BOMB = "server: {host: &l0 [lol]" + "".join(f", x{n}: &l{n} [{f'*l{n - 1}, ' * 10}]" for n in range(1, 9)) + "}"
+"""A billion words, by aliases."""
 
 
 def write(tmp_path, text):
@@ -71,12 +76,26 @@ def test_lists_of_hosts_may_be_yaml_lists(tmp_path):
         ("default: 3", "default"),
         ("projects: {7: {param: {}}}", "params"),
         ("label_studio: {api_key: s3cret}", "LABEL_STUDIO_API_KEY"),
+        (BOMB, "over 100000 values"),
+        ("default: {params: &a {x: *a}}", "over 100000 values"),
+        ("[" * 50_000, "too deep"),
+        ("server: {port: " + "9" * 5000 + "}", "digits"),
+        ("server: {port: 2026-02-31}", "not YAML"),
     ],
 )
 def test_a_mistake_in_the_file_is_named(tmp_path, text, words):
     with pytest.raises(ConfigError, match=words) as raised:
         load_settings(write(tmp_path, text), environ={})
     assert "s3cret" not in str(raised.value)
+
+
+@pytest.mark.parametrize("key", ["params", "regions", "labels", "prompts"])
+@pytest.mark.parametrize("where", ["default", "projects"])
+def test_a_list_where_a_mapping_belongs_is_named(tmp_path, key, where):
+    choice = f"{{{key}: [Cat, Dog]}}"
+    text = f"default: {choice}" if where == "default" else f"projects: {{7: {choice}}}"
+    with pytest.raises(RequestError, match=f"config.yaml, {where}.*{key} must be an object"):
+        check_choices(load_settings(write(tmp_path, text), environ={}))
 
 
 def test_an_unknown_variable_names_the_nearest():
@@ -93,6 +112,16 @@ def test_a_missing_file_is_an_error(tmp_path):
 def test_half_of_a_login_is_refused(name):
     with pytest.raises(ConfigError, match="both"):
         load_settings(environ={name: "x"})
+
+
+def test_passwords_in_addresses_are_not_shown():
+    loaded = load_settings(
+        environ={"LABEL_STUDIO_URL": "http://me:hush@studio", "PREBRUSH_STORAGE_URL": "redis://:hu/sh@box"}
+    )
+    shown = str(describe_settings(loaded))
+    assert "hush" not in shown
+    assert "hu/sh" not in shown
+    assert "http://***@studio" in shown
 
 
 def test_secrets_are_not_shown():

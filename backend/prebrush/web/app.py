@@ -42,7 +42,7 @@ def create_app(settings: Settings, predictor: Predictor | None = None, readiness
     predictor = predictor or build_predictor(settings)
     room = Room(settings.server.threads)
     metrics = Metrics(predictor, room)
-    watch_runs(settings.storage.url, predictor.measures.registry)
+    watch_runs(settings.storage.url, predictor.measures.registry, lambda: predictor.storage.away)
     readiness = readiness or Readiness(is_warm=True)
     app.register_blueprint(build_api(settings, predictor, metrics, room, readiness))
     app.register_blueprint(build_playground(settings, predictor, room))

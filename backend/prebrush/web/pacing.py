@@ -2,56 +2,100 @@
 
 A thread reads a request from a socket without a limit of time, so as many slow clients as there are threads would stop
 the server. Here a client has some seconds, and more as it goes on sending; while requests wait for a thread, it has
-less than one. A proxy that reads whole requests before it passes them on does the same for many more clients.
+less than one, and must be quick. Some threads never read a large body, however quickly it comes. A proxy that reads
+whole requests before it passes them on does the same for many more clients.
 """
 
+import errno
+import logging
 import math
 import select
 import socket
 import threading
 import time
+from collections.abc import Iterable
 from typing import Any
 
 from gunicorn.workers.gthread import ThreadWorker
 from werkzeug.exceptions import RequestTimeout
+
+from prebrush.errors import Overloaded
+from prebrush.web.room import QUICK_THREADS
+
+logger = logging.getLogger(__name__)
 
 GRACE_S = 10.0
 """Time for a request while threads are free."""
 GRACE_IN_NEED_S = 0.5
 """Time for it while other requests wait for a thread: on the networks this runs in, most arrive in milliseconds."""
 LEAST_BYTES_PER_S = 50_000
-"""A client that sends as much is never too slow: 100 annotations with masks may come over a poor line."""
+"""A client that sends as much is not too slow: 100 annotations with masks may come over a poor line."""
+LEAST_BYTES_PER_S_IN_NEED = 1_000_000
+"""While others wait, it is: at the pace above, a few megabits a second would hold every thread for good."""
+LARGE_BODY_BYTES = 1_000_000
+"""From which a body needs a place of its own to be read on."""
 LOOK_EVERY_S = 0.1
-FIRST_BYTE_S = 0.1
+FIRST_BYTE_S = 0.005
 """A new connection on which nothing comes for so long waits in gunicorn's loop and not on a thread."""
+IDLE_FRACTION = 0.9
+"""Of all connections that there may be; past it the idle ones are closed, the oldest first, for new ones to come."""
+NO_FILE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+"""What the system says where it has no room for one more connection."""
+NO_FILE_PAUSE_S = 0.1
+COMPLAIN_EVERY_S = 60.0
 LAST_BYTES_S = 0.05
 """For what is still on its way when a connection is closed: gunicorn's loop, which serves all, waits for it. A client
 that goes on sending gets no more of it."""
 
 
 class Crowd:
-    """How many connections wait for a thread. Safe to share between threads."""
+    """How many connections wait for a thread, and how many threads read a large body. Safe to share between threads.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    threads : int
+        All that there are.
+
+    Attributes
+    ----------
+    is_leaving : bool
+        The server stops: nobody is waited for any longer than in need.
+    """
+
+    def __init__(self, threads: int) -> None:
         self._lock = threading.Lock()
         self._waiting = 0
+        self._places = max(1, threads - QUICK_THREADS)
+        self.is_leaving = False
 
     @property
     def waits(self) -> bool:
         """Whether anybody does."""
-        return self._waiting > 0
+        return self._waiting > 0 or self.is_leaving
 
     def change(self, by: int) -> None:
-        """Count one more, or one less."""
+        """Count one more that waits, or one less."""
         with self._lock:
             self._waiting += by
+
+    def take_place(self) -> bool:
+        """Take a place to read a large body, if there is one."""
+        with self._lock:
+            is_free = self._places > 0
+            self._places -= is_free
+            return is_free
+
+    def give_place(self) -> None:
+        """Give it back."""
+        with self._lock:
+            self._places += 1
 
 
 class PacedSocket:
     """A connection whose bytes must come at a pace; all else is the socket's own.
 
     A client that is too slow has reached its end: nothing more is read. While the app reads a body, `RequestTimeout`
-    tells it so once.
+    tells it so once; `Overloaded` does where a large one finds no place.
     """
 
     def __init__(self, own: socket.socket, crowd: Crowd) -> None:
@@ -60,7 +104,8 @@ class PacedSocket:
         self._started = time.monotonic()
         self._received = 0
         self._is_over = False
-        self.in_body = False
+        self._in_body = False
+        self._has_place = False
         self._closed_at = math.inf
 
     def __getattr__(self, name: str) -> Any:
@@ -71,32 +116,58 @@ class PacedSocket:
         self._started = time.monotonic()
         self._received = 0
 
+    def begin_body(self) -> None:
+        """Note that the app reads from now on."""
+        self._in_body = True
+
+    def end_body(self) -> None:
+        """Note that it has answered."""
+        self._in_body = False
+        if self._has_place:
+            self._has_place = False
+            self._crowd.give_place()
+
     def end(self) -> None:
         """Note that no more requests are taken; what still comes is thrown away."""
         self._closed_at = time.monotonic()
 
     def recv(self, size: int, flags: int = 0) -> bytes:
         """Receive, in time, or nothing."""
-        poll = select.poll()
-        poll.register(self._own, select.POLLIN)
         while not self._is_over:
             if math.isfinite(self._closed_at):
                 left_s = self._closed_at + LAST_BYTES_S - time.monotonic()
-                return self._own.recv(size, flags) if left_s > 0 and poll.poll(left_s * 1000) else b""
-            if poll.poll(LOOK_EVERY_S * 1000):
+                return self._own.recv(size, flags) if left_s > 0 and self.has_come(left_s) else b""
+            if self.has_come(LOOK_EVERY_S):
                 data = self._own.recv(size, flags)
                 self._received += len(data)
+                self._need_place()
                 if not data or not self._is_late():
                     return data
             self._is_over = self._is_late()
-        if self.in_body:
-            self.in_body = False
+        if self._in_body:
+            self._in_body = False
             raise RequestTimeout("the request came too slowly; send it at once")
         return b""
 
+    def _need_place(self) -> None:
+        """Go on with a large body only where that leaves threads for all else."""
+        if self._in_body and not self._has_place and self._received > LARGE_BODY_BYTES:
+            self._has_place = self._crowd.take_place()
+            if not self._has_place:
+                self._in_body, self._is_over = False, True
+                raise Overloaded("too many large requests come at once; ask again in a few seconds")
+
     def _is_late(self) -> bool:
-        grace_s = GRACE_IN_NEED_S if self._crowd.waits else GRACE_S
-        return time.monotonic() - self._started > grace_s + self._received / LEAST_BYTES_PER_S
+        grace_s, least = (
+            (GRACE_IN_NEED_S, LEAST_BYTES_PER_S_IN_NEED) if self._crowd.waits else (GRACE_S, LEAST_BYTES_PER_S)
+        )
+        return time.monotonic() - self._started > grace_s + self._received / least
+
+    def has_come(self, within_s: float) -> bool:
+        """Tell whether there is something to read, or the end."""
+        poll = select.poll()
+        poll.register(self._own, select.POLLIN)
+        return bool(poll.poll(within_s * 1000))
 
     def has_hung_up(self) -> bool:
         """Tell whether the client has closed the connection, without taking anything from it."""
@@ -113,7 +184,25 @@ class PacedWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is not typed
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._crowd = Crowd()
+        self._crowd = Crowd(self.cfg.threads)
+        self._complained_at = -math.inf
+        self.worker_connections: int = self.cfg.worker_connections
+
+    def accept(self, *listener: Any) -> None:
+        """Take a new connection; where there is no room for it, it waits. gunicorn's own worker would end."""
+        try:
+            super().accept(*listener)
+        except OSError as error:
+            if error.errno not in NO_FILE:
+                raise
+            if time.monotonic() - self._complained_at > COMPLAIN_EVERY_S:
+                self._complained_at = time.monotonic()
+                logger.warning("a new connection must wait: %s; allow this process more open files", error.strerror)
+            # what was too many once is too many; older gunicorns listen to nobody while they have so many
+            if hasattr(self, "pending_conns"):
+                fewer = max(self.cfg.threads, int(IDLE_FRACTION * self.nr_conns))
+                self.worker_connections = min(self.worker_connections, fewer)
+            time.sleep(NO_FILE_PAUSE_S)
 
     def enqueue_req(self, conn: Any) -> None:
         """Hand a connection to the threads; until one takes it, it waits."""
@@ -122,10 +211,15 @@ class PacedWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is not typed
             conn.sock = PacedSocket(conn.sock, self._crowd)
             # newer gunicorns hand out a connection before anything came on it
             if hasattr(conn, "wait_for_data"):
-                wait = conn.wait_for_data
-                conn.wait_for_data = lambda _: wait(FIRST_BYTE_S)
+                conn.wait_for_data = lambda _: self._wait_for_data(conn)
         self._crowd.change(+1)
         super().enqueue_req(conn)
+
+    @staticmethod
+    def _wait_for_data(conn: Any) -> bool:
+        """Tell whether something has come; gunicorn's own would open a file for that."""
+        conn.data_ready = conn.data_ready or conn.sock.has_come(FIRST_BYTE_S)
+        return bool(conn.data_ready)
 
     def handle(self, conn: Any) -> Any:
         """Read one request and answer it."""
@@ -139,13 +233,37 @@ class PacedWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is not typed
 
     def handle_request(self, req: Any, conn: Any) -> Any:
         """Let the app answer a request whose head was read."""
-        conn.sock.in_body = True
+        conn.sock.begin_body()
         try:
             return super().handle_request(req, conn)
         finally:
-            conn.sock.in_body = False
+            conn.sock.end_body()
+
+    def murder_pending(self) -> None:
+        """Close connections on which nothing came; newer gunicorns would wait for them while the server stops."""
+        self._expire(self.pending_conns, self._too_many() if self.alive else len(self.pending_conns))
+        super().murder_pending()
+
+    def murder_keepalived(self, *arguments: Any, **options: Any) -> None:
+        """Close connections on which nothing more came."""
+        # older gunicorns call them differently
+        kept_alive = self.keepalived_conns if hasattr(self, "keepalived_conns") else self._keep
+        self._expire(kept_alive, self._too_many())
+        super().murder_keepalived(*arguments, **options)
+
+    def _too_many(self) -> int:
+        most = int(IDLE_FRACTION * self.worker_connections)
+        return max(0, int(self.nr_conns) - most)
+
+    @staticmethod
+    def _expire(connections: Iterable[Any], count: int) -> None:
+        """Let the time of the oldest be over."""
+        # copied at once, for in older gunicorns threads change them
+        for conn in tuple(connections)[:count]:
+            conn.timeout = 0.0
 
     def handle_exit(self, sig: Any, frame: Any) -> None:
         """Stop in order, and tell the app."""
+        self._crowd.is_leaving = True
         self.app.stop()
         super().handle_exit(sig, frame)

@@ -23,6 +23,9 @@ from prebrush.web.readiness import Readiness
 
 logger = logging.getLogger(__name__)
 
+MOST_CONNECTIONS = 1000
+OTHER_FILES = 200
+"""Open at most beside the connections: the storage's, those to Label Studio and other hosts, the libraries'."""
 HAND_BACK_FRACTION = 2 / 3
 """Of the time to stop in; then requests are answered with what is ready, and Label Studio asks again for the rest."""
 
@@ -119,6 +122,7 @@ def gunicorn_options(settings: Settings) -> dict[str, Any]:
         "workers": 1,
         "worker_class": "prebrush.web.pacing.PacedWorker",
         "threads": server.threads,
+        "worker_connections": allow_connections(server.threads),
         # a thread may work on one batch for as long as Label Studio waits; the worker's own heartbeat goes on meanwhile
         "timeout": 120,
         "graceful_timeout": math.ceil(server.stop_within_s),
@@ -132,6 +136,22 @@ def gunicorn_options(settings: Settings) -> dict[str, Any]:
             "loggers": {"gunicorn.error": {"level": "WARNING", "handlers": [], "propagate": True}},
         },
     }
+
+
+def allow_connections(threads: int) -> int:
+    """Tell how many connections there may be, and have the system allow as many open files as that takes.
+
+    Where it does not, there are fewer: who comes beyond them waits, until idle ones were closed.
+    """
+    import resource  # noqa: PLC0415  Windows has none
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_CONNECTIONS + OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    room = MOST_CONNECTIONS if soft == resource.RLIM_INFINITY else soft - OTHER_FILES
+    return max(2 * threads, min(MOST_CONNECTIONS, room))
 
 
 def warm_up(worker: Any) -> None:

@@ -151,6 +151,13 @@ def test_what_is_no_address_is_told_with_what_is(reference):
         locate(reference, 7, Studio(url="http://studio"))
 
 
+@pytest.mark.parametrize("start", ["", "/data/upload/", "http://studio/", "http://example.org/é", "s3://bucket/", "x:"])
+def test_no_address_is_as_long_as_a_book(start):
+    with pytest.raises(ImageNotFound, match="characters") as refused:
+        locate(start + "a/" * 2_000_000, 7, Studio(url="http://studio"))
+    assert len(str(refused.value)) < 500
+
+
 def test_without_an_address_the_message_says_what_to_set():
     for reference in (UPLOAD, "s3://bucket/x.png"):
         with pytest.raises(ImageUnreachable, match="LABEL_STUDIO_URL"):
