@@ -11,7 +11,7 @@ import numpy as np
 from prebrush.datatypes import LabelMap, Prompt, RGBImage
 from prebrush.segmentation.color import is_flat, is_gray
 from prebrush.segmentation.filters import blur
-from prebrush.segmentation.kernels.components import replace_numbers
+from prebrush.segmentation.kernels.components import keep_numbers
 from prebrush.segmentation.method import Method, Preparation
 from prebrush.segmentation.methods import multi_otsu, prompt, region_merging, ridge, threshold, watershed
 from prebrush.segmentation.traits import (
@@ -266,9 +266,7 @@ def _drop_surroundings(label_map: LabelMap) -> LabelMap:
     inside = np.bincount(middle.ravel(), minlength=count + 1) / middle.size
     kept = (reached < SIDES) | (inside > np.bincount(frame, minlength=count + 1) / frame.size)
     kept[0] = False
-    if not kept.any():
-        return label_map
-    return replace_numbers(label_map, (np.cumsum(kept) * kept).astype(np.int32))
+    return keep_numbers(label_map, kept) if kept.any() else label_map
 
 
 METHOD = Method(
