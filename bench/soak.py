@@ -231,7 +231,7 @@ def report(outcome: Outcome, title: str, minutes: float) -> str:
             console.print(f"{kind}: {error}", markup=False)
     lines = [f"## {title}: {verdict}", "", "| " + " | ".join(heads) + " |", "|---|" + "---:|" * (len(heads) - 1)]
     lines += ["| " + " | ".join(row) + " |" for row in rows]
-    lines += ["", *(f"Memory of server {number}: {line}.  " for number, line in enumerate(grown)), ""]
+    lines += ["", *(f"- Memory of server {number}: {line}." for number, line in enumerate(grown)), ""]
     return "\n".join(lines)
 
 

@@ -18,7 +18,8 @@ import yaml
 from packaging.requirements import Requirement
 
 from demo.studio import SETTINGS as STUDIO_SETTINGS
-from prebrush import cli
+from prebrush.cli import main
+from prebrush.commands.app import app
 from prebrush.labelstudio.config import parse_label_config
 from prebrush.labelstudio.request import parse_predict, parse_setup, parse_webhook
 from prebrush.planning import build_plan, check_choices
@@ -179,14 +180,14 @@ def check_variables(program: str, variables: dict[str, str]) -> None:
 
 def run_prebrush(arguments: list[str], place: Path, patch: pytest.MonkeyPatch) -> None:
     """Run a command in this process, or read its options where it would wait."""
-    command = typer.main.get_command(cli.app)
+    command = typer.main.get_command(app)
     assert arguments[0] in command.commands, arguments  # type: ignore[attr-defined]
     if arguments[0] not in RUN:
         command.commands[arguments[0]].make_context(arguments[0], arguments[1:])  # type: ignore[attr-defined]
         return
     patch.setattr(sys, "argv", ["prebrush", *arguments])
     with pytest.raises(SystemExit) as ended:
-        cli.main()
+        main()
     assert ended.value.code == 0
 
 

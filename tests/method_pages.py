@@ -8,9 +8,16 @@ from typing import Any
 from documents import ROOT, fill_markers, knob_rows, table
 from prebrush.segmentation import METHODS
 from prebrush.segmentation.method import Method
+from prebrush.segmentation.scaling import WORKING_PIXELS
 
 FOLDER = ROOT / "docs" / "methods"
 INDEX = FOLDER / "README.md"
+WORKING_SIZE = f"""
+The server and the commands work on larger images at {WORKING_PIXELS / 1e6:g} megapixel, and bring the masks back to
+full size along the image's edges. `prebrush.segment` in Python works at full size unless `working_pixels` is given;
+what no longer fits the processor's caches then costs more than its share
+([measured up to 50 megapixels](../../bench/results/growth.svg)).
+""".strip()
 MARKS = {"points": "clicks", "boxes": "boxes", "scribble": "scribbles"}
 
 NEW_PAGE = """\
@@ -71,7 +78,7 @@ def body_of(method: Method[Any]) -> str:
     if method.knobs:
         parts += ["## Knobs", table(("knob", "values", "default", "what it does"), knob_rows(method.params_class))]
         parts += [as_tag(method)]
-    parts += ["## Cost and limits", limits.strip()]
+    parts += ["## Cost and limits", limits.strip(), WORKING_SIZE]
     if sources:
         parts += ["## Sources", sources.strip()]
     return as_markdown("\n\n".join(parts))

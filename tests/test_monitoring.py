@@ -11,9 +11,11 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from prebrush.batch.board import Board
 from prebrush.measures import STAGES
 from prebrush.settings import Settings, StorageSettings
 from prebrush.web import create_app
+from redis_servers import redis_server, require_redis_server
 
 MONITORING = Path(__file__).resolve().parents[1] / "docker/monitoring"
 ADDED_BY_PROMETHEUS = {"instance", "job"}
@@ -51,10 +53,23 @@ def shown(tmp_path_factory) -> dict[str, set[str]]:
     answer = client.post("/predict", json={"tasks": [{"id": 1, "data": {"i": pixel}}], "label_config": config})
     assert answer.get_json()["results"][0] != []
     found: dict[str, set[str]] = {}
-    for family in text_string_to_metric_families(client.get("/metrics").get_data(as_text=True)):
-        for sample in family.samples:
-            found.setdefault(sample.name, set()).update(sample.labels)
+    for text in (client.get("/metrics").text, metrics_with_a_run(tmp_path_factory.mktemp("redis"))):
+        for family in text_string_to_metric_families(text):
+            for sample in family.samples:
+                found.setdefault(sample.name, set()).update(sample.labels)
     return found
+
+
+def metrics_with_a_run(folder: Path) -> str:
+    """Return what a server shows on whose Redis workers have a run."""
+    require_redis_server()
+    facts = {"title": "", "version": "v", "only_missing": False, "first": 1, "last": 9, "total": 9, "wanted": 9}
+    with redis_server(folder) as server:
+        client = server.client()
+        Board.create(client, project=7, key="7.1", width=50, **facts)
+        client.close()
+        app = create_app(Settings(storage=StorageSettings(url=server.url)))
+        return app.test_client().get("/metrics").text
 
 
 @pytest.mark.parametrize("expression", expressions())

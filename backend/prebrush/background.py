@@ -51,8 +51,12 @@ class Background:
         self._changed = threading.Condition()
         self._waiting: dict[str, int] = {}
         self._thread: threading.Thread | None = None
-        self.prepared = 0
-        """Tasks so far, for metrics and tests."""
+        self._prepared = predictor.measures.counter("prebrush_background_tasks", "Announced tasks that were prepared.")
+        predictor.measures.watch(
+            "prebrush_background_projects_waiting",
+            "Projects whose announced tasks wait to be prepared.",
+            lambda: len(self._waiting),
+        )
 
     def notice(self, event: WebhookEvent) -> None:
         """Take an event; returns at once, whatever it is."""
@@ -94,7 +98,7 @@ class Background:
             # one task alone would count as opened by a person; the same twice is predicted once, behind all people
             pair = tasks if len(tasks) > 1 else tasks * 2
             self._predictor.answer(PredictRequest(tuple(pair), project=project, label_config=config))
-            self.prepared += len(tasks)
+            self._prepared.inc(len(tasks))
 
     def _ask_config(self, project: str, state: ProjectState) -> str:
         number = project.partition(".")[0]

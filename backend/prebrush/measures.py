@@ -1,7 +1,7 @@
 """What one server counts and times. Labels come from short lists, so that no caller can grow them without bound."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import prometheus_client as prometheus
@@ -24,11 +24,12 @@ class Measures:
             registry=self.registry,
             buckets=_BUCKETS,
         )
-        self._reads = self._counter("prebrush_cache_reads", "Reads of the cache.", ["kind", "result"])
-        self._image_failures = self._counter("prebrush_image_failures", "Images that could not be had.", ["cause"])
-        self._tasks = self._counter("prebrush_tasks", "Tasks by what became of them.", ["outcome"])
+        self._reads = self.counter("prebrush_cache_reads", "Reads of the cache.", ["kind", "result"])
+        self._image_failures = self.counter("prebrush_image_failures", "Images that could not be had.", ["cause"])
+        self._tasks = self.counter("prebrush_tasks", "Tasks by what became of them.", ["outcome"])
 
-    def _counter(self, name: str, text: str, labels: list[str]) -> prometheus.Counter:
+    def counter(self, name: str, text: str, labels: Sequence[str] = ()) -> prometheus.Counter:
+        """Make a counter."""
         return prometheus.Counter(name, text, labels, registry=self.registry)
 
     @contextmanager

@@ -91,4 +91,5 @@ class LongProgress:
         if self._shown and not self._console.is_terminal and now - self._said >= LINE_EVERY_S:
             self._said = now
             left = timedelta(seconds=round((self._total - done - failed) / rate)) if rate else "unknown"
-            self._console.print(f"{self._what}: {done + failed} of {self._total}, {rate:.1f}/s, {left} left {words}")
+            told = (f"{done + failed} of {self._total}", f"{rate:.1f}/s", f"{left} left", words)
+            self._console.print(f"{escape(self._what)}: {', '.join(part for part in told if part)}", soft_wrap=True)

@@ -225,7 +225,7 @@ def _refuse_many_values(content: object, path: Path) -> None:
         value = waiting.pop()
         left -= 1
         if left < 0:
-            raise ConfigError(f"{path} holds over {MOST_VALUES} values; what an alias (*name) stands for counts each time")
+            raise ConfigError(f"{path} holds over {MOST_VALUES} values; what an alias stands for counts each time")
         if isinstance(value, dict):
             waiting += value.values()
         elif isinstance(value, list | tuple | set):

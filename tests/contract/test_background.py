@@ -63,6 +63,9 @@ def test_announced_tasks_are_warm(settings, predictor, stub, action, tasks, want
     # from the first that the event names, which tells nothing but where to begin
     wait_until(lambda: len(images_asked(stub)) == wanted)
     time.sleep(0.3)
+    figures = client.get("/metrics").text.splitlines()
+    assert f"prebrush_background_tasks_total {wanted}.0" in figures
+    assert "prebrush_background_projects_waiting 0.0" in figures
     before = len(stub.asked)
     opened = [{"id": task, "data": {"image": stub.tasks[task]}} for task in (51, 53, 99)]
     answer = client.post("/predict", json={"project": PROJECT, "label_config": CONFIG, "tasks": opened}).json
@@ -89,12 +92,14 @@ def test_what_waits_is_bounded(settings, predictor, stub):
 def test_a_label_studio_that_is_away_costs_a_line_in_the_log(settings, predictor, stub, caplog):
     set_up(create_app(settings, predictor).test_client())
     stub.stop()
+    predictor = build_predictor(settings)
     background = Background(predictor, settings, pause_s=0)
     with caplog.at_level("INFO", "prebrush.background"):
         background.notice(parse_webhook(as_body(event())))
         wait_until(lambda: "are not prepared" in caplog.text)
     assert KEY not in caplog.text
     assert background._thread.is_alive()
+    predictor.close()
 
 
 def as_body(body: dict) -> bytes:

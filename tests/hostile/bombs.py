@@ -101,6 +101,48 @@ def jpeg() -> bytes:
     return b"\xff\xd8\xff\xc0" + struct.pack(">H", len(frame) + 2) + frame + b"\xff\xd9"
 
 
+def tiff_of_one_large_tile() -> bytes:
+    """Ten pixels squared, in a tile of 268 million."""
+    side, pixels = 1 << 14, deflated_zeros(256)
+    entries = [(256, 10), (257, 10), (258, 8), (259, 8), (262, 1), (277, 1), (322, side), (323, side)]
+    entries += [(324, 8 + 2 + 12 * 10 + 4), (325, len(pixels))]
+    body = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in entries)
+    return b"II*\0\x08\0\0\0" + struct.pack("<H", len(entries)) + body + b"\0\0\0\0" + pixels
+
+
+def jpeg_of_many_scans() -> bytes:
+    """Each of 5,000 goes over nine million pixels again."""
+    out = io.BytesIO()
+    PilImage.new("L", (3000, 3000), 90).save(out, "JPEG", progressive=True)
+    body = out.getvalue()
+    second = body.index(b"\xff\xda", body.index(b"\xff\xda") + 2)
+    scan = body[second : body.index(b"\xff\xc4", second)]
+    return body[:second] + scan * 5000 + body[second + len(scan) :]
+
+
+def jpeg_of_comments() -> bytes:
+    """Half a million, all empty."""
+    return small("JPEG").replace(b"\xff\xdb", b"\xff\xfe\0\2" * 500_000 + b"\xff\xdb", 1)
+
+
+def jpeg_with_much_exif() -> bytes:
+    """EXIF in forty parts, which belong together."""
+    part = b"\xff\xe1" + struct.pack(">H", 65_000) + b"Exif\0\0" + bytes(65_000 - 8)
+    return small("JPEG").replace(b"\xff\xdb", part * 40 + b"\xff\xdb", 1)
+
+
+def png_of_pieces() -> bytes:
+    """So many of a kind that nobody knows."""
+    return small("PNG").replace(small("PNG")[33:37], chunk(b"prVt", b"") * 150_000 + small("PNG")[33:37], 1)
+
+
+def gif_of_comments() -> bytes:
+    """So many, of a letter each."""
+    body = small("GIF")
+    head = 13 + (3 << (body[10] & 7) + 1)
+    return body[:head] + b"!\xfe\1a\0" * 400_000 + body[head:]
+
+
 def image_and_page() -> bytes:
     """A GIF that a browser might also read as a page with a script."""
     return b"GIF89a/*" + gif_of_many_frames()[8:] + b"*/=1;<script>alert(1)</script>"
@@ -136,6 +178,11 @@ REFUSED = {
     "TIFF, deflated": tiff_deflated(),
     "BMP": bmp(),
     "JPEG": jpeg(),
+    "TIFF of one large tile": tiff_of_one_large_tile(),
+    "JPEG of many scans": jpeg_of_many_scans(),
+    "JPEG of comments": jpeg_of_comments(),
+    "PNG of pieces": png_of_pieces(),
+    "GIF of comments": gif_of_comments(),
     "PNG without width": png(0, 8, body=zlib.compress(b"")),
     "PNG without height": png(8, 0, body=zlib.compress(b"")),
     "PNG of the largest numbers": png(2**31 - 1, 2**31 - 1),
@@ -157,6 +204,7 @@ HARMLESS = {
     "PNG with 500 MB behind its pixels": png_with_too_much_behind(),
     "PNG with a comment of 200 MB": png_with_a_long_text(),
     "PNG with a profile of 200 MB": png_with_a_long_profile(),
+    "JPEG with much EXIF": jpeg_with_much_exif(),
     "GIF of many frames": gif_of_many_frames(),
     "GIF and page": image_and_page(),
     "PNG and archive": image_and_archive(),

@@ -35,10 +35,10 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture
 def open_page(browser, server) -> Iterator[Callable[..., Any]]:
-    """Open the playground in a browser of its own; `allowed` names what may be on the console."""
+    """Open the playground in a browser of its own; `allowed` names what may be on the console, `url` another server."""
     contexts, faults = [], []
 
-    def open_one(allowed: str = "", **context: Any) -> Any:
+    def open_one(allowed: str = "", url: str = "", **context: Any) -> Any:
         contexts.append(browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **context}))
         page = contexts[-1].new_page()
 
@@ -49,7 +49,7 @@ def open_page(browser, server) -> Iterator[Callable[..., Any]]:
 
         page.on("console", lambda message: note(message.text) if message.type in {"error", "warning"} else None)
         page.on("pageerror", lambda error: note(str(error)))
-        page.goto(f"{server.url}/playground")
+        page.goto(f"{url or server.url}/playground")
         page.wait_for_selector("#ready", state="attached")
         return page
 

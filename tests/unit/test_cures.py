@@ -31,6 +31,13 @@ def test_what_is_to_be_changed_is_said_once():
     assert finding["advice"] == find_cure(HOW_TO_OPEN)
 
 
+def test_the_allow_list_is_named_once():
+    said = "http://10.0.0.1 is at 10.0.0.1, and this server may not fetch from there. If it should, add '10.0.0.1' to x"
+    finding = failed("image", ImageForbidden(said))
+    assert finding["found"].endswith("may not fetch from there.")
+    assert "images.allowed_hosts" in finding["advice"]
+
+
 def test_what_nobody_foresaw_gets_no_advice():
     assert find_cure("the moon is in the way") == ""
     assert all(cure.endswith(".") for _, cure in CURES)

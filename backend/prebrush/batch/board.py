@@ -15,7 +15,7 @@ from prebrush.batch.chunks import Chunk, Span
 from prebrush.batch.journal import Begun
 from prebrush.batch.run import MOST_KEPT, PREVIEWS, Outcome
 from prebrush.errors import PrebrushError
-from prebrush.storage.port import PREFIX
+from prebrush.standing import RUNS, run_key
 from prebrush.storage.redis_url import Client
 
 KEPT_S = 30 * 86_400
@@ -110,8 +110,7 @@ class Board:
     def __init__(self, client: Client, plan: RunPlan) -> None:
         self.client = client
         self.plan = plan
-        name = plan.id.encode()
-        self.state_key = PREFIX + b"batch:" + name
+        self.state_key = run_key(plan.id)
         self.next_key = self.state_key + b":next"
         self._bits = self.state_key + b":finished"
         self._failures = self.state_key + b":failures"
@@ -127,7 +126,7 @@ class Board:
         with client.pipeline() as pipe:
             pipe.hset(board.state_key, mapping={"plan": json.dumps(asdict(plan))})
             pipe.set(board.next_key, 0)
-            pipe.hset(PREFIX + b"batches", plan.key.encode(), plan.id)
+            pipe.hset(RUNS, plan.key.encode(), plan.id)
             pipe.execute()
         return board
 
@@ -138,16 +137,16 @@ class Board:
     @classmethod
     def load(cls, client: Client, run: str) -> "Board | None":
         """Return a run by its id; None if it is forgotten."""
-        packed = client.hget(PREFIX + b"batch:" + run.encode(), "plan")
+        packed = client.hget(run_key(run), "plan")
         return None if packed is None else cls(client, RunPlan(**json.loads(packed)))
 
     @classmethod
     def all(cls, client: Client) -> list["Board"]:
         """Return the last run of every project."""
-        found = {name: cls.load(client, run.decode()) for name, run in client.hgetall(PREFIX + b"batches").items()}
+        found = {name: cls.load(client, run.decode()) for name, run in client.hgetall(RUNS).items()}
         gone = [name for name, board in found.items() if board is None]
         if gone:
-            client.hdel(PREFIX + b"batches", *gone)
+            client.hdel(RUNS, *gone)
         return [board for board in found.values() if board is not None]
 
     def progress(self) -> Progress:

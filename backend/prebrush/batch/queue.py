@@ -13,6 +13,7 @@ from redis.exceptions import WatchError
 from prebrush.batch.board import Board
 from prebrush.errors import ConfigError, PrebrushError
 from prebrush.settings import Settings
+from prebrush.standing import QUEUE
 from prebrush.storage.redis_url import Client, build_client
 
 try:
@@ -27,7 +28,6 @@ except ImportError as missing:
         ".venv/bin/pip install -c constraints.txt -e '.[workers]'"
     ) from missing
 
-NAME = "prebrush"
 WORK = "prebrush.batch.worker.work_chunk"
 MOST_QUEUED = 500
 """Chunks that wait, of all runs: enough for hundreds of workers, and a few hundred kilobytes of Redis."""
@@ -90,7 +90,7 @@ class ChunkQueue:
     def __init__(self, client: Client, most_queued: int = MOST_QUEUED) -> None:
         self.client = client
         self.most_queued = most_queued
-        self.rq = Queue(NAME, connection=client, job_class=ChunkJob, serializer=JSONSerializer)
+        self.rq = Queue(QUEUE, connection=client, job_class=ChunkJob, serializer=JSONSerializer)
 
     def feed(self, board: Board) -> int:
         """Put further chunks of a run into the queue, as many as there is room for; return how many.

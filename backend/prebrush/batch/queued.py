@@ -13,9 +13,9 @@ from prebrush.batch.board import Board
 from prebrush.batch.queue import ChunkQueue
 from prebrush.batch.run import MOST_KEPT, Outcome, Previews, ProjectRun
 from prebrush.batch.sessions import Finished, Session
-from prebrush.batch.worker import count_workers
 from prebrush.errors import PrebrushError
 from prebrush.progress import LongProgress
+from prebrush.standing import count_workers
 from prebrush.storage.redis_url import Client
 
 LOOK_EVERY_S = 1.0

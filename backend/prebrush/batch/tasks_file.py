@@ -6,6 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
+from prebrush.batch.alone import hold
 from prebrush.datatypes import Task
 from prebrush.errors import PrebrushError
 
@@ -42,6 +43,7 @@ class TasksFile:
         except OSError as error:
             raise PrebrushError(f"cannot write {self._part}: {error.strerror}") from error
         try:
+            hold(self._file, str(path))
             self._go_on(run)
         except OSError as error:
             self._file.close()

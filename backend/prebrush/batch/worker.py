@@ -5,7 +5,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from datetime import UTC, datetime, timedelta
 from types import FrameType
 from typing import Any
 
@@ -24,11 +23,10 @@ from prebrush.batch.studio import open_project
 from prebrush.batch.uploading import Uploader
 from prebrush.errors import ConfigError, PrebrushError
 from prebrush.settings import Settings
+from prebrush.standing import LEASE_S
 
 logger = logging.getLogger(__name__)
 
-LEASE_S = 30
-"""A worker that gave no sign for so long is dead, and its chunk another's."""
 SIGN_EVERY_S = 5.0
 LOOK_EVERY_S = 10
 """How often an idle worker looks for chunks of the dead, and for room in the queue."""
@@ -239,10 +237,3 @@ def run_worker(settings: Settings, *, burst: bool = False) -> None:
         raise PrebrushError(worker.unfit)
     logger.info("ended")
     client.close()
-
-
-def count_workers(client: Any) -> int:
-    """Count the workers that gave a sign of life lately, on all machines."""
-    found = SimpleWorker.all(connection=client, job_class=ChunkJob, queue=ChunkQueue(client).rq)
-    oldest = datetime.now(UTC) - timedelta(seconds=LEASE_S)
-    return sum(each.last_heartbeat is None or each.last_heartbeat >= oldest for each in found)

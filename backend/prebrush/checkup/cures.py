@@ -124,7 +124,7 @@ def find_cure(message: str) -> str:
 def failed(what: str, error: PrebrushError) -> Finding:
     """Tell what failed, and the one thing to change."""
     message = str(error)
-    found = message
+    found = message.partition(" If it should, add ")[0]
     for sentence in _TOLD:
         found = found.replace(sentence, "")
     return Finding(what=what, ok=False, found=found.strip(), advice=find_cure(message))

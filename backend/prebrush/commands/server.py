@@ -28,17 +28,19 @@ def serve(
 def check(config: ConfigFile = None, as_json: Json = False) -> None:
     """Test settings, storage and Label Studio; say for each failure what to change."""
     from prebrush.checkup import run_checks
-    from prebrush.settings import describe_settings, load_settings
+    from prebrush.settings import Settings, describe_settings, load_settings
 
     settings = load_settings(config)
     findings = run_checks(settings)
     if as_json:
         print_json({"settings": [row[:2] for row in describe_settings(settings)], "checks": findings})
     else:
-        table = Table("setting", "in force", title="Settings")
-        for setting, value, _ in describe_settings(settings):
+        defaults = describe_settings(Settings())
+        changed = [row for row, default in zip(describe_settings(settings), defaults, strict=True) if row != default]
+        table = Table("setting", "in force", title="Settings other than their defaults")
+        for setting, value, _ in changed:
             table.add_row(setting, escape(value))
-        out.print(table)
+        out.print(table if changed else "Every setting has its default.")
         for finding in findings:
             mark = "[green]ok[/]    " if finding["ok"] else "[red]failed[/]"
             # piped or not, a line stays one, to be searched and copied

@@ -218,8 +218,8 @@ def _decode_jpeg(body: bytes, image: ImageFile, display: Display) -> RGBImage | 
 def _to_array(image: PilImage.Image) -> RGBImage:
     """Bring any of Pillow's modes to RGB without clipping, in bands.
 
-    A band stays in the processor's cache, which makes 12 megapixels 25 ms faster, and whatever lies between the mode and
-    RGB is as small as a band: of a float, eight times the result.
+    A band stays in the processor's cache, which makes 12 megapixels 25 ms faster. And what lies between the mode and
+    RGB is as small as a band: of a whole image of floats, it would be eight times the result.
     """
     pixels = np.empty((image.height, image.width, 3), np.uint8)
     if image.mode == "F" or image.mode.startswith("I"):

@@ -1,8 +1,8 @@
 """A file cut down to what its pixels are made of, before a decoder that is written in Python walks through it.
 
-Pillow reads comments, profiles and whatever else stands before the pixels piece by piece, and keeps it: a few megabytes
-of empty comments cost seconds, hundreds of them gigabytes. Nothing of that changes a pixel, so it is left out. WebP, BMP
-and TIFF are read by other means and need no trimming.
+Pillow reads comments, profiles and whatever else stands before the pixels piece by piece, and keeps it: some megabytes
+of empty comments cost seconds, hundreds of them gigabytes. Nothing of that changes a pixel, so it is left out. WebP,
+BMP and TIFF are read by other means and need no trimming.
 """
 
 import re
@@ -16,8 +16,8 @@ MOST_PIECES = 100_000
 MOST_JUNK_BYTES = 65_536
 """Between the pieces, where nothing should be."""
 MOST_SCANS = 100
-"""Of a progressive JPEG. Each goes over all pixels again, and may have a few bytes only; encoders write about ten. libtiff
-has the same limit."""
+"""Of a progressive JPEG. Each goes over all pixels again, and may have a few bytes only. Encoders write about ten, and
+libtiff has the same limit."""
 
 _JPEG_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
 """A marker of JPEG that begins a piece, or ends the file; in coded pixels there is none."""

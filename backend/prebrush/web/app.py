@@ -8,6 +8,7 @@ from flask import Flask, Response, g, request
 
 from prebrush.predictor import Predictor, build_predictor
 from prebrush.settings import Settings
+from prebrush.standing import watch_runs
 from prebrush.tracing import choose_id, request_id
 from prebrush.web.api import build_api
 from prebrush.web.auth import PROBES, guard
@@ -41,6 +42,7 @@ def create_app(settings: Settings, predictor: Predictor | None = None, readiness
     predictor = predictor or build_predictor(settings)
     room = Room(settings.server.threads)
     metrics = Metrics(predictor, room)
+    watch_runs(settings.storage.url, predictor.measures.registry)
     readiness = readiness or Readiness(is_warm=True)
     app.register_blueprint(build_api(settings, predictor, metrics, room, readiness))
     app.register_blueprint(build_playground(settings, predictor, room))

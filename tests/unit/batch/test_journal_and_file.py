@@ -105,3 +105,13 @@ def test_a_kept_part_is_in_nobodys_way(tmp_path):
     os.utime(path, (0, 0))
     with pytest.raises(PrebrushError, match="another run"):
         TasksFile(path, "run 1")
+
+
+def test_two_runs_do_not_write_one_file(tmp_path):
+    with (
+        TasksFile(tmp_path / "tasks.json", "run"),
+        pytest.raises(PrebrushError, match="another prebrush is at work on"),
+    ):
+        TasksFile(tmp_path / "tasks.json", "run")
+    with TasksFile(tmp_path / "tasks.json", "run"):
+        pass

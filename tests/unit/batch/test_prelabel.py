@@ -122,6 +122,24 @@ def test_stopped_it_finishes_what_runs_and_says_how_to_go_on(tmp_path, label_pro
     stub.stop()
 
 
+def test_two_runs_at_once_are_one_too_many(stub, tmp_path, run, label_project):
+    inside = []
+
+    def start_another(_):
+        if not inside:
+            inside.append(True)
+            second = start(tmp_path, stub)
+            inside.append((second.communicate(timeout=60)[1], second.returncode))
+        return True
+
+    stub.before_upload = start_another
+    assert label_project(stub)["done"] == 120
+    said, status = inside[1]
+    assert status == 1
+    assert "another prebrush is at work on project 7" in said
+    assert set(stub.count_by_task().values()) == {1}
+
+
 def test_only_missing_leaves_older_predictions_alone(stub, tmp_path, run, label_project):
     older = list(stub.tasks)[:100]
     stub.store([{"task": task, "model_version": "by hand", "result": []} for task in older])

