@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from prebrush.datatypes import LabelMap, RGBImage, Segments
 from prebrush.segmentation.kernels.boundaries import majority
-from prebrush.segmentation.kernels.components import areas_of, connected_components, replace_numbers
+from prebrush.segmentation.kernels.components import areas_of, connected_components, keep_numbers, replace_numbers
 from prebrush.segmentation.kernels.runs import fill_holes
 from prebrush.segmentation.method import param
 from prebrush.segmentation.parting import part_segments
@@ -143,9 +143,8 @@ def _pixels(area: float, size: int) -> float:
 
 def _keep(label_map: LabelMap, names: list[str], kept: npt.NDArray[np.bool_]) -> tuple[LabelMap, list[str]]:
     """Drop the other segments and close the gaps in the numbers."""
-    numbers = np.zeros(len(names) + 1, np.int32)
-    numbers[1:] = np.cumsum(kept) * kept
-    return replace_numbers(label_map, numbers), [name for name, keep in zip(names, kept, strict=True) if keep]
+    left = [name for name, keep in zip(names, kept, strict=True) if keep]
+    return keep_numbers(label_map, np.concatenate(([False], kept))), left
 
 
 def _merge(label_map: LabelMap, names: list[str]) -> tuple[LabelMap, list[str]]:

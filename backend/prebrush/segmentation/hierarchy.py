@@ -13,7 +13,7 @@ from prebrush.datatypes import LabelMap, RGBImage
 from prebrush.segmentation.boundary_strength import DIRECTIONS, SHRUNK, boundary_strength, color_gradient, textons
 from prebrush.segmentation.color import to_lab
 from prebrush.segmentation.kernels.clustering import cluster, color_bins, look_up
-from prebrush.segmentation.kernels.components import areas_of, connected_components, replace_numbers
+from prebrush.segmentation.kernels.components import areas_of, connected_components, keep_numbers, replace_numbers
 from prebrush.segmentation.kernels.flooding import flood
 from prebrush.segmentation.kernels.gaussian import blur_colors
 from prebrush.segmentation.kernels.graph_merging import merge_at_scales
@@ -128,9 +128,7 @@ def find_superpixels(lab: npt.NDArray[np.float32], strength: npt.NDArray[np.floa
     has_lower = cv2.erode(steps, np.ones((3, 3), np.uint8)).reshape(height, width) < steps
     plains, _ = connected_components(steps.astype(np.int32), with_background=True)
     lowest = np.bincount(plains.ravel(), weights=has_lower.ravel()) == 0
-    lowest[0] = False
-    markers = replace_numbers(plains, (np.cumsum(lowest) * lowest).astype(np.int32))
-    return flood(levels, markers, np.ones((height, width), np.bool_))
+    return flood(levels, keep_numbers(plains, lowest), np.ones((height, width), np.bool_))
 
 
 def _palette(image: RGBImage) -> npt.NDArray[np.int32]:

@@ -4,12 +4,10 @@ import dataclasses
 from collections.abc import Collection
 from typing import Any
 
-import numpy as np
-
 from prebrush.datatypes import Prompt, RGBImage, Segments
 from prebrush.errors import InvalidPrompt
 from prebrush.segmentation.cleanup import Cleanup, clean
-from prebrush.segmentation.kernels.components import areas_of, replace_numbers
+from prebrush.segmentation.kernels.components import areas_of, keep_numbers
 from prebrush.segmentation.method import Method
 from prebrush.segmentation.scaling import (
     WORKING_PIXELS,
@@ -116,12 +114,8 @@ def _shrink_cleanup(cleanup: Cleanup, factor: float) -> Cleanup:
 def _enlarge(segments: Segments, small: RGBImage, image: RGBImage) -> Segments:
     """Enlarge the label map; a segment that loses every pixel to its neighbours goes without a gap."""
     label_map = enlarge(segments.label_map, small, image)
-    left = areas_of(label_map, len(segments))[1:] > 0
+    left = areas_of(label_map, len(segments)) > 0
+    scores = None if segments.scores is None else segments.scores[left[1:]]
+    classes = tuple(name for name, kept in zip(segments.classes, left[1:], strict=True) if kept)
     # made from numbers that were checked at the working size; checking again would take 100 MB at 12 megapixels
-    if left.all():
-        return Segments.trusted(label_map, segments.scores, segments.classes)
-    numbers = np.zeros(len(segments) + 1, np.int32)
-    numbers[1:] = np.cumsum(left) * left
-    scores = None if segments.scores is None else segments.scores[left]
-    classes = tuple(name for name, kept in zip(segments.classes, left, strict=True) if kept)
-    return Segments.trusted(replace_numbers(label_map, numbers), scores, classes)
+    return Segments.trusted(keep_numbers(label_map, left), scores, classes)

@@ -12,7 +12,7 @@ from skimage import data
 from prebrush import segment
 from prebrush.datatypes import Prompt
 from prebrush.segmentation.cleanup import Cleanup
-from prebrush.segmentation.methods import auto
+from prebrush.segmentation.methods import auto, multi_otsu
 from prebrush.segmentation.methods.auto import choose
 from scenes import blood_cell, cracked_ground, dark_cells, field, iou, two_discs
 
@@ -136,3 +136,12 @@ def test_the_choice_can_be_repeated_with_its_knobs() -> None:
     choice = choose(image)
     knobs = {name: getattr(choice.params, name) for name in ("n_regions", "stretch")}
     assert np.array_equal(segment(image).label_map, segment(image, method=choice.method, **knobs).label_map)
+
+
+def test_a_cell_is_blurred_by_how_large_it_is_shown() -> None:
+    cell = blood_cell(0).image
+    large = cv2.resize(cell, None, fx=3, fy=3, interpolation=cv2.INTER_CUBIC)
+    for image in (cell, large):
+        chosen = choose(image).params
+        assert isinstance(chosen, multi_otsu.Params)
+        assert chosen.sigma == pytest.approx(min(image.shape[:2]) / 120)

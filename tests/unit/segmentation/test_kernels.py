@@ -7,7 +7,7 @@ from skimage.measure import label
 from prebrush.segmentation.kernels import warm_all
 from prebrush.segmentation.kernels.boundaries import _majority, _upscale, majority, upscale
 from prebrush.segmentation.kernels.clustering import _color_bins, _improve, _seed_centers, cluster, color_bins
-from prebrush.segmentation.kernels.components import areas_of, connected_components, replace_numbers
+from prebrush.segmentation.kernels.components import areas_of, connected_components, keep_numbers, replace_numbers
 from prebrush.segmentation.kernels.graph_merging import _merge, _sort_edges, merge_along_edges
 from prebrush.segmentation.kernels.histogram import _count
 from prebrush.segmentation.kernels.region_stats import _inner_sums, _pair_sums, region_sums
@@ -208,3 +208,11 @@ def test_one_compiled_version_serves_read_only_and_writable_arrays() -> None:
     kernels = (_link_runs, _inner_sums, _pair_sums, _majority, _upscale, _sort_edges, _merge, _color_bins,
                _seed_centers, _improve, _count)  # fmt: skip
     assert {kernel.__name__: len(kernel.signatures) for kernel in kernels} == {k.__name__: 1 for k in kernels}
+
+
+def test_what_is_not_kept_is_background_and_leaves_no_gap() -> None:
+    label_map = np.array([[0, 1, 2], [3, 3, 4]], np.int32)
+    kept = np.array([True, True, False, True, False])
+    assert keep_numbers(label_map, kept).tolist() == [[0, 1, 0], [2, 2, 0]]
+    assert keep_numbers(label_map, np.array([False, True, True, True, True])).tolist() == label_map.tolist()
+    assert not keep_numbers(label_map, np.zeros(5, np.bool_)).any()

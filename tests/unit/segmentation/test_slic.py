@@ -129,3 +129,11 @@ def test_scenes_are_cut_no_worse_than_by_scikit_image(shared_data: Path, compact
     error, recall, their_error, their_recall = np.mean(table, axis=0)
     assert error <= their_error
     assert recall >= their_recall - 0.005
+
+
+@pytest.mark.parametrize("shape", [(1, 2000), (2000, 1), (3, 900), (900, 3), (300, 120), (120, 300)])
+@pytest.mark.parametrize("n_segments", [1, 2, 20])
+def test_a_strip_has_as_many_superpixels_as_are_asked_for(shape: tuple[int, int], n_segments: int) -> None:
+    ramp = np.add.outer(np.arange(shape[0]), np.arange(shape[1])) % 250
+    found = segment(ramp.astype(np.uint8), method="slic", n_segments=n_segments, compactness=1000).label_map.max()
+    assert 0.6 * n_segments <= found <= 1.4 * n_segments

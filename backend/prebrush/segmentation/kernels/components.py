@@ -95,6 +95,27 @@ def replace_numbers(label_map: LabelMap, numbers: npt.NDArray[np.int32]) -> Labe
     return replaced
 
 
+def keep_numbers(label_map: LabelMap, kept: npt.NDArray[np.bool_]) -> LabelMap:
+    """Make background of the other numbers, and close the gaps that they leave.
+
+    Parameters
+    ----------
+    label_map : int32 (H, W)
+        Numbers 0..n.
+    kept : bool (n + 1,)
+        The first, of the background, is not looked at.
+
+    Returns
+    -------
+    int32 (H, W)
+        The label map itself where all are kept.
+    """
+    if kept[1:].all():
+        return label_map
+    numbers = np.concatenate(([0], np.cumsum(kept[1:]) * kept[1:]))
+    return replace_numbers(label_map, numbers.astype(np.int32))
+
+
 def warm() -> None:
     """Compile on a tiny input."""
     label_map = np.array([[1, 0, 1], [1, 0, 2]], np.int32)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias
 
 import cv2
@@ -10,7 +11,7 @@ import numpy as np
 from prebrush.datatypes import LabelMap, Prompt, RGBImage
 from prebrush.segmentation.color import is_flat, is_gray
 from prebrush.segmentation.filters import blur
-from prebrush.segmentation.kernels.components import replace_numbers
+from prebrush.segmentation.kernels.components import keep_numbers
 from prebrush.segmentation.method import Method, Preparation
 from prebrush.segmentation.methods import multi_otsu, prompt, region_merging, ridge, threshold, watershed
 from prebrush.segmentation.traits import (
@@ -45,6 +46,9 @@ TISSUE_BLUE = 8.0
 dyes of blood do not."""
 PLAIN = 0.95
 """Share of the variance explained by two levels from which on stained things have no parts."""
+CELL_SIGMA = 1 / 120
+"""Blur of an image of a cell or two, as a share of its shorter side: the finer it is shown, the more grain its nucleus
+has."""
 SCENE = region_merging.Params(n_regions=8, stretch=1.5)
 """Some five to twelve regions, where they are most distinct: on photos, as few as people draw who draw the least."""
 SIDES = 3
@@ -93,7 +97,8 @@ def choose(image: RGBImage) -> Choice:
         even background; else a scene.
     """
     small = thumbnail(image)
-    looks: tuple[Callable[[RGBImage], Choice | None], ...] = (_as_field, _as_cracks, _as_stained, _as_objects)
+    as_stained = partial(_as_stained, side=min(image.shape[:2]))
+    looks: tuple[Callable[[RGBImage], Choice | None], ...] = (_as_field, _as_cracks, as_stained, _as_objects)
     for look in looks:
         choice = look(small)
         if choice is not None:
@@ -150,8 +155,11 @@ def _is_gray_ground(surface: Surface) -> bool:
     return surface.chroma <= 15 and surface.colors <= 10 and surface.brightness <= 60
 
 
-def _as_stained(image: RGBImage) -> Choice | None:
-    """Take dark purple, which lets through less green light than red or blue, on a pale even ground."""
+def _as_stained(image: RGBImage, side: int) -> Choice | None:
+    """Take dark purple, which lets through less green light than red or blue, on a pale even ground.
+
+    ``side`` is the shorter one of the image that will be segmented, in pixels.
+    """
     seen = see_stain(image)
     if seen is None or not _is_stained(seen):
         return None
@@ -160,7 +168,7 @@ def _as_stained(image: RGBImage) -> Choice | None:
         return Choice("watershed", watershed.Params(), f"a crowd of stained nuclei: {figures}")
     if seen.two_levels > PLAIN:
         return None
-    cell = multi_otsu.Params(n_classes=4, channel="green", sigma=1.0)
+    cell = multi_otsu.Params(n_classes=4, channel="green", sigma=CELL_SIGMA * side)
     return Choice("multi_otsu", cell, f"a stained cell with its parts: {figures}")
 
 
@@ -258,15 +266,13 @@ def _drop_surroundings(label_map: LabelMap) -> LabelMap:
     inside = np.bincount(middle.ravel(), minlength=count + 1) / middle.size
     kept = (reached < SIDES) | (inside > np.bincount(frame, minlength=count + 1) / frame.size)
     kept[0] = False
-    if not kept.any():
-        return label_map
-    return replace_numbers(label_map, (np.cumsum(kept) * kept).astype(np.int32))
+    return keep_numbers(label_map, kept) if kept.any() else label_map
 
 
 METHOD = Method(
     segment,
     Params,
-    version=4,
+    version=5,
     prompts=MARKED.METHOD.prompts,
     class_name="foreground",
     explain=explain,

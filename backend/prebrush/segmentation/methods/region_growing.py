@@ -10,7 +10,7 @@ import numpy.typing as npt
 from prebrush.datatypes import LabelMap, Prompt, RGBImage
 from prebrush.segmentation.color import to_lab
 from prebrush.segmentation.filters import blur
-from prebrush.segmentation.kernels.components import areas_of, connected_components, replace_numbers
+from prebrush.segmentation.kernels.components import areas_of, connected_components, keep_numbers
 from prebrush.segmentation.kernels.flooding import flood
 from prebrush.segmentation.kernels.growing import grow
 from prebrush.segmentation.markers import BACKGROUND, OBJECT, draw_markers, inside_boxes
@@ -114,13 +114,10 @@ def _grow_everywhere(image: RGBImage, params: Params, *, diagonal: bool, to_mean
     nowhere, everywhere = np.zeros(relief.shape, np.int32), np.ones(relief.shape, np.bool_)
     regions = grow(nowhere, lab, everywhere, params.tolerance, order, diagonal=diagonal, to_mean=to_mean)
     areas = areas_of(regions, int(regions.max()))
-    areas[0] = 0
-    kept = areas >= min(params.min_size, int(areas.max()))
-    kept[0] = False
+    kept = areas >= min(params.min_size, int(areas[1:].max()))
     if kept[1:].all():
         return regions
-    regions = replace_numbers(regions, (np.cumsum(kept) * kept).astype(np.int32))
-    return flood(relief, regions, everywhere, diagonal=diagonal)
+    return flood(relief, keep_numbers(regions, kept), everywhere, diagonal=diagonal)
 
 
 def _gradient(lab: npt.NDArray[np.float32]) -> npt.NDArray[np.uint16]:

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from prebrush.datatypes import LabelMap, Prompt, RGBImage
 from prebrush.segmentation.hierarchy import build_hierarchy
-from prebrush.segmentation.kernels.components import areas_of, connected_components, replace_numbers
+from prebrush.segmentation.kernels.components import areas_of, connected_components, keep_numbers
 from prebrush.segmentation.method import Method, param
 from prebrush.segmentation.scaling import enlarge, shrink, working_size
 from prebrush.segmentation.stages import stage
@@ -105,9 +105,7 @@ def segment(image: RGBImage, params: Params, prompt: Prompt) -> LabelMap:
 def _enlarge(regions: LabelMap, count: int, small: RGBImage, image: RGBImage) -> LabelMap:
     """Bring the regions to full size; one that loses every pixel to its neighbours goes without a gap."""
     label_map = enlarge(regions, small, image)
-    left = areas_of(label_map, count) > 0
-    left[0] = False
-    return label_map if left[1:].all() else replace_numbers(label_map, (np.cumsum(left) * left).astype(np.int32))
+    return keep_numbers(label_map, areas_of(label_map, count) > 0)
 
 
 def _wanted_number(costs: npt.NDArray[np.float64], params: Params) -> int:

@@ -90,10 +90,11 @@ def find_superpixels(
     """
     height, width = lab.shape[:2]
     step = max(1.0, (height * width / n_segments) ** 0.5)
-    n_rows = min(height, max(1, round(height / step)))
+    # a strip narrower than a step has one column of them
+    n_rows = min(height, n_segments, max(1, round(height / step)))
     n_cols = min(width, max(1, round(n_segments / n_rows)))
     owner = cluster_on_grid(lab.transpose(2, 0, 1), n_rows, n_cols, compactness / step, rounds)
     return connect(owner, max(1, round(SMALLEST_SHARE * height * width / (n_rows * n_cols))))
 
 
-METHOD = Method(segment, Params, version=1)
+METHOD = Method(segment, Params, version=2)

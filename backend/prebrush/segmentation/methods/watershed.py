@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from prebrush.datatypes import GrayImage, LabelMap, Mask, Prompt, RGBImage
-from prebrush.segmentation.kernels.components import areas_of, connected_components, replace_numbers
+from prebrush.segmentation.kernels.components import areas_of, connected_components, keep_numbers
 from prebrush.segmentation.kernels.flooding import flood
 from prebrush.segmentation.markers import OBJECT, draw_markers
 from prebrush.segmentation.method import Method, param
@@ -166,7 +166,7 @@ def _keep_nested(bright: GrayImage, label_map: LabelMap) -> LabelMap:
     order = np.argsort(np.where(kept, levels, -1), kind="stable")
     below = np.cumsum((areas * kept)[order])
     kept &= levels >= NESTED_LEVEL * levels[order[np.searchsorted(below, below[-1] / 2)]]
-    return replace_numbers(label_map, (np.cumsum(kept) * kept).astype(np.int32))
+    return keep_numbers(label_map, kept)
 
 
 def _cut_locally(bright: GrayImage, objects: Mask, neck: float) -> Mask:
