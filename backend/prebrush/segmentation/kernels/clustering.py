@@ -21,10 +21,9 @@ def bin_of(color: npt.NDArray[np.uint8]) -> np.int64:
 
 @compiled
 def _color_bins(
-    image: npt.NDArray[np.uint8],
+    image: npt.NDArray[np.uint8], sums: npt.NDArray[np.int64]
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.int32]]:
     height, width, _ = image.shape
-    sums = np.zeros((_BINS, 4), np.int64)
     for row in range(height):
         for col in range(width):
             place = bin_of(image[row, col])
@@ -65,7 +64,9 @@ def color_bins(
     places : int32 (BINS,)
         Where each bin is among the occupied ones; for `look_up`.
     """
-    colors, weights, places = _color_bins(as_input(image))
+    # made here: NumPy takes memory that is zero already, numba writes the zeros
+    sums = np.zeros((_BINS, 4), np.int64)
+    colors, weights, places = _color_bins(as_input(image), sums)
     return colors, weights, places
 
 
@@ -113,6 +114,24 @@ LEAST_GAIN = 1e-4
 """Share of the sum of squares that a round must gain for another one to follow."""
 
 
+@inlined
+def _weighted_sum(weights: npt.NDArray[np.float32], values: npt.NDArray[np.float32]) -> float:
+    """Add up the products, in four sums side by side: one alone would wait for each addition."""
+    sums = (0.0, 0.0, 0.0, 0.0)
+    whole = weights.size // 4 * 4
+    for at in range(0, whole, 4):
+        sums = (
+            sums[0] + weights[at] * values[at],
+            sums[1] + weights[at + 1] * values[at + 1],
+            sums[2] + weights[at + 2] * values[at + 2],
+            sums[3] + weights[at + 3] * values[at + 3],
+        )
+    rest = 0.0
+    for at in range(whole, weights.size):
+        rest += weights[at] * values[at]
+    return sums[0] + sums[1] + sums[2] + sums[3] + rest
+
+
 # points are handed over as lines, one for each part of theirs, so that many are looked at in one step
 @compiled
 def _seed_centers(
@@ -127,9 +146,7 @@ def _seed_centers(
     nearest = np.full(size, np.float32(1), np.float32)
     squared = np.empty(size, np.float32)
     for number in range(count):
-        total = 0.0
-        for at in range(size):
-            total += weights[at] * nearest[at]
+        total = _weighted_sum(weights, nearest)
         if total <= 0:
             return centers[:number]
         target = draws[number] * total
@@ -295,21 +312,24 @@ def assign_pixels(
     return owner
 
 
-LANES = 4
-"""Neighbours go to different sums: they are mostly in one cluster, and each would wait for the one before."""
-
-
 @compiled
 def _brightness_sums(owner: npt.NDArray[np.uint8], image: npt.NDArray[np.uint8], count: int) -> npt.NDArray[np.int64]:
-    sums = np.zeros((LANES, count, 2), np.int64)
-    for row in range(owner.shape[0]):
-        for col in range(owner.shape[1]):
-            side, number = col % LANES, owner[row, col]
+    sums = np.zeros((count, 2), np.int64)
+    height, width = owner.shape
+    for row in range(height):
+        start, brightness = 0, np.int64(0)
+        # run by run: adding to one number again and again would wait for memory each time
+        for col in range(width):
+            if owner[row, col] != owner[row, start]:
+                sums[owner[row, start], 0] += brightness
+                sums[owner[row, start], 1] += col - start
+                start, brightness = col, np.int64(0)
             red, green, blue = image[row, col]
-            sums[side, number, 0] += 299 * np.int64(red) + 587 * np.int64(green) + 114 * np.int64(blue)
-            sums[side, number, 1] += 1
-    total: npt.NDArray[np.int64] = sums.sum(axis=0)
-    return total
+            brightness += 299 * np.int64(red) + 587 * np.int64(green) + 114 * np.int64(blue)
+        if width:
+            sums[owner[row, start], 0] += brightness
+            sums[owner[row, start], 1] += width - start
+    return sums
 
 
 def brightness_sums(owner: npt.NDArray[np.uint8], image: RGBImage, count: int) -> npt.NDArray[np.int64]:

@@ -121,8 +121,8 @@ def _accept(
     moved = owner.copy()
     flat = moved.reshape(-1)
     for place in range(pixels.size):
-        if steps[place] < limit:
-            flat[pixels[place]] = targets[place]
+        at = np.uint64(pixels[place])
+        flat[at] = targets[place] if steps[place] < limit else flat[at]
     return moved
 
 
@@ -160,7 +160,7 @@ def settle(
     Cost: linear in pixels and clusters. A pixel in the majority of its neighbourhood is not looked at.
     """
     nearest = costs.argmin(axis=1).astype(np.uint8)
-    least = float((weights * costs.min(axis=1)).sum(dtype=np.float64))
+    least = float((weights * costs[np.arange(len(costs)), nearest]).sum(dtype=np.float64))
     owner: npt.NDArray[np.uint8] = _look_up(as_input(image), as_input(places), as_input(nearest))
     per_step = np.float32(DEAREST * least / (owner.size * STEPS * 255))
     if costs.shape[1] < 2 or per_step <= 0:
