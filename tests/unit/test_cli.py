@@ -133,6 +133,8 @@ def test_a_reader_that_goes_away_is_no_error():
 def test_ctrl_c_says_nothing_and_ends_with_130_at_any_moment(photo, tmp_path, moment):
     code = (
         "import os, signal, sys\n"
+        # what runs in the background of a shell is started deaf to it
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from prebrush.cli import main\n"
         "class Interrupt:\n"
         "    def find_spec(self, name, *_):\n"

@@ -16,6 +16,7 @@ from prebrush.segmentation.kernels.sparse_cut import cut_graph
 from prebrush.segmentation.prompt_image import Prepared
 from prebrush.segmentation.prompt_weights import WEIGHTS, Weights
 from prebrush.segmentation.superpixel_graph import FAR, FAR_HEIGHT, FAR_HIGHEST, measure_distances
+from prebrush.segmentation.thresholds import find_threshold
 
 NEAR_STEPS, NEAR_SHARE = 1.5, 0.12
 """The colours around a first click are learned within about so long a way, and so much of the image's diagonal."""
@@ -32,6 +33,13 @@ SIZES = (-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0)
 """What is added to all margins to get smaller and larger first answers."""
 CHANGES = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0)
 """The same for what a later mark adds or takes away."""
+SPECK = 0.005
+"""Share of the image below which an answer to a click on the ground is none."""
+ON_GROUND = 0.5
+"""How much like the frame's colours a place is at least that lies on the ground."""
+LEAST_STEP = 1.0
+"""By how much the edges around things on an even ground are stronger than those within it."""
+LEVELS = 255 / FAR_HIGHEST
 CERTAIN = 1e6
 RIVAL_ALONG, RIVAL_AWAY = 8, 11
 """Columns of `change_evidence`: how much nearer the mark is than marks of the other sign."""
@@ -72,7 +80,22 @@ class Choice(NamedTuple):
 def choose(prepared: Prepared, mark: Mark, weights: Weights = WEIGHTS) -> Choice:
     """Choose what the first, positive mark means."""
     options = list(first_options(prepared, mark, weights))
-    return max(options, key=lambda option: float(option[1] @ weights.sizes))[0]
+    best = max(options, key=lambda option: float(option[1] @ weights.sizes))[0]
+    # no cut holds an even ground together: the evidence is against what is like the image's frame
+    speck = prepared.areas[best.chosen].sum() < SPECK * prepared.areas.sum()
+    on_ground = _groundness(prepared)[mark.sources].min() > ON_GROUND
+    return (_ground_around(prepared, mark) if speck and on_ground else None) or best
+
+
+def _ground_around(prepared: Prepared, mark: Mark) -> Choice | None:
+    """Choose an even ground, up to the edges of what lies on it; None where the mark is not on an even one."""
+    everywhere = np.ones(prepared.areas.size, np.bool_)
+    highest = distances(prepared.graph, prepared.strengths, mark.sources, everywhere, FAR_HIGHEST, highest=True)
+    counts = np.bincount((highest * LEVELS).astype(np.int64), prepared.areas, 256).astype(np.int64)
+    level = (find_threshold(counts, "otsu") + 1) / LEVELS
+    ground = highest < level
+    step = 0.0 if ground.all() else float(np.median(highest[~ground]) - np.median(highest[ground]))
+    return Choice(ground, level - highest) if step > LEAST_STEP else None
 
 
 def change(prepared: Prepared, choice: Choice, marks: Sequence[Mark], mark: Mark, weights: Weights = WEIGHTS) -> Choice:
@@ -160,7 +183,7 @@ def first_evidence(prepared: Prepared, mark: Mark) -> Floats:
     like_color, like_texture = _likeness(prepared, inside, outside)
     gap_color, gap_texture = _gaps(prepared, inside)
     mean = prepared.means[mark.sources].mean(axis=0)
-    ground = 1 - np.exp(-(prepared.ground**2) / 2)
+    ground = _groundness(prepared)
     on_ground = float(ground[mark.sources].mean())
     ones = np.ones(along.size)
     return np.stack(
@@ -212,7 +235,7 @@ def change_evidence(prepared: Prepared, choice: Choice, marks: Sequence[Mark], m
     own_side = _model(prepared, ~open_to)
     gap_color, gap_texture = _gaps(prepared, local)
     level = sign * np.clip(choice.margins, -SURE, SURE)
-    ground = 1 - np.exp(-(prepared.ground**2) / 2)
+    ground = _groundness(prepared)
     ones = np.ones(along.size)
     width = np.minimum(away / clearance, 6)
     evidence = np.stack(
@@ -227,6 +250,11 @@ def change_evidence(prepared: Prepared, choice: Choice, marks: Sequence[Mark], m
         axis=1,
     )  # fmt: skip
     return evidence, open_to
+
+
+def _groundness(prepared: Prepared) -> Floats:
+    """How much each superpixel is like the frame's colours: 0 to 1."""
+    return np.asarray(1 - np.exp(-(prepared.ground**2) / 2), np.float64)
 
 
 def _distances(prepared: Prepared, sources: Ints, allowed: Mask) -> tuple[Floats, Floats, Floats]:
@@ -302,7 +330,9 @@ def _piece(prepared: Prepared, mark: Mark, chosen: Mask) -> Mask:
 
 
 def _fill(prepared: Prepared, chosen: Mask, rivals: Sequence[Mark]) -> Mask:
-    """Fill holes that hold no negative mark."""
+    """Fill holes that hold no negative mark, unless it is the ground that has them: all of the image's frame."""
+    if chosen[prepared.framed > 0].all():
+        return chosen
     sources = np.concatenate([np.flatnonzero(prepared.framed), *(rival.sources for rival in rivals)])
     return ~connected(prepared.graph, sources, ~chosen)
 

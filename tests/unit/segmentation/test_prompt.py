@@ -71,6 +71,19 @@ def test_strokes_hold_to_the_pixel(prepared: Prepared) -> None:
     assert iou(mask, spotted_discs()[1]) > 0.95
 
 
+@pytest.mark.parametrize("noise", [0.0, 3.0, 6.0])
+def test_a_click_on_even_ground_gives_the_ground_and_not_what_lies_on_it(noise: float) -> None:
+    things = disc(160, 200, 60, 50, 25) | disc(160, 200, 100, 150, 35)
+    clean = np.where(things[..., None], (230, 220, 60), (25, 25, 25))
+    image = np.clip(clean + np.random.default_rng(0).normal(0, noise, clean.shape), 0, 255).astype(np.uint8)
+    for row, col in ((10, 100), (150, 20), (90, 95)):
+        mask = segment(image, Params(), Prompt(points=((row, col, True),))) > 0
+        assert iou(mask, ~things) > 0.97
+        # a further click adds a thing
+        more = segment(image, Params(), Prompt(points=((row, col, True), (60, 50, True)))) > 0
+        assert iou(more, ~disc(160, 200, 100, 150, 35)) > 0.97
+
+
 def small_things() -> tuple[np.ndarray, list[tuple[int, int]]]:
     """Dim spots of 9 pixels on a dark ground of 512 x 512, as nuclei under a microscope."""
     rng = np.random.default_rng(2)

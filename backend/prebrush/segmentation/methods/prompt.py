@@ -146,6 +146,6 @@ def _find(prepared: Prepared, prompt: Prompt, points: list[Point], weights: Weig
 
 
 METHOD = Method(
-    segment, Params, version=1, prompts=("points", "boxes", "scribble"), class_name="foreground",
+    segment, Params, version=2, prompts=("points", "boxes", "scribble"), class_name="foreground",
     uses=("grabcut",), preparation=Preparation(prepare, answer, Prepared),
 )  # fmt: skip
