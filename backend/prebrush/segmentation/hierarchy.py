@@ -12,7 +12,8 @@ import numpy.typing as npt
 from prebrush.datatypes import LabelMap, RGBImage
 from prebrush.segmentation.boundary_strength import DIRECTIONS, SHRUNK, boundary_strength, color_gradient, textons
 from prebrush.segmentation.color import to_lab
-from prebrush.segmentation.kernels.clustering import cluster, color_bins, look_up
+from prebrush.segmentation.kernels.clustering import cluster
+from prebrush.segmentation.kernels.color_bins import color_bins, look_up
 from prebrush.segmentation.kernels.components import areas_of, connected_components, keep_numbers, replace_numbers
 from prebrush.segmentation.kernels.flooding import flood
 from prebrush.segmentation.kernels.gaussian import blur_colors

@@ -6,7 +6,8 @@ from skimage.measure import label
 
 from prebrush.segmentation.kernels import warm_all
 from prebrush.segmentation.kernels.boundaries import _majority, _upscale, majority, upscale
-from prebrush.segmentation.kernels.clustering import _color_bins, _improve, _seed_centers, cluster, color_bins
+from prebrush.segmentation.kernels.clustering import _improve, _seed_centers, cluster
+from prebrush.segmentation.kernels.color_bins import _color_bins, color_bins
 from prebrush.segmentation.kernels.components import areas_of, connected_components, keep_numbers, replace_numbers
 from prebrush.segmentation.kernels.graph_merging import _merge, _sort_edges, merge_along_edges
 from prebrush.segmentation.kernels.histogram import _count

@@ -7,7 +7,8 @@ from skimage import data
 
 from prebrush import segment
 from prebrush.segmentation.color import COLOR_SPACES, to_lab
-from prebrush.segmentation.kernels.clustering import cluster, color_bins, look_up
+from prebrush.segmentation.kernels.clustering import cluster
+from prebrush.segmentation.kernels.color_bins import color_bins, look_up
 from prebrush.segmentation.kernels.components import connected_components
 from prebrush.segmentation.kernels.settling import settle
 from prebrush.segmentation.number_of_clusters import MOST_CLUSTERS, distortions

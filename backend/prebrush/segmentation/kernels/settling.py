@@ -5,7 +5,7 @@ import numpy as np
 import numpy.typing as npt
 
 from prebrush.datatypes import RGBImage
-from prebrush.segmentation.kernels.clustering import bin_of
+from prebrush.segmentation.kernels.color_bins import bin_of
 from prebrush.segmentation.kernels.compiled import as_input, compiled
 
 GRID = 2

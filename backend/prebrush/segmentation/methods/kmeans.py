@@ -9,7 +9,8 @@ import numpy.typing as npt
 from prebrush.datatypes import LabelMap, Prompt, RGBImage
 from prebrush.segmentation.color import COLOR_SPACES
 from prebrush.segmentation.filters import blur
-from prebrush.segmentation.kernels.clustering import assign_pixels, brightness_sums, cluster, color_bins
+from prebrush.segmentation.kernels.clustering import assign_pixels, brightness_sums, cluster
+from prebrush.segmentation.kernels.color_bins import color_bins
 from prebrush.segmentation.kernels.settling import settle
 from prebrush.segmentation.method import Method, param
 from prebrush.segmentation.number_of_clusters import count_clusters
