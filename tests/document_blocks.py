@@ -181,9 +181,9 @@ def check_variables(program: str, variables: dict[str, str]) -> None:
 def run_prebrush(arguments: list[str], place: Path, patch: pytest.MonkeyPatch) -> None:
     """Run a command in this process, or read its options where it would wait."""
     command = typer.main.get_command(app)
-    assert arguments[0] in command.commands, arguments  # type: ignore[attr-defined]
+    assert arguments[0] in command.commands, arguments  # type: ignore[attr-defined]  # typer hides the class
     if arguments[0] not in RUN:
-        command.commands[arguments[0]].make_context(arguments[0], arguments[1:])  # type: ignore[attr-defined]
+        command.commands[arguments[0]].make_context(arguments[0], arguments[1:])  # type: ignore[attr-defined]  # typer hides the class
         return
     patch.setattr(sys, "argv", ["prebrush", *arguments])
     with pytest.raises(SystemExit) as ended:

@@ -155,7 +155,7 @@ def _as_code(word: str) -> str:
 
 
 def command_rows() -> list[tuple[str, ...]]:
-    commands = typer.main.get_command(cli).commands  # type: ignore[attr-defined]
+    commands = typer.main.get_command(cli).commands  # type: ignore[attr-defined]  # typer hides the class
     return [
         (f"[`prebrush {name}`](#prebrush-{name})", (command.help or "").splitlines()[0])
         for name, command in commands.items()

@@ -88,7 +88,10 @@ def test_precedence_tag_then_extra_then_project_then_default(make_settings):
     settings = make_settings(default={"method": "threshold"}, projects={"4": {"method": "felzenszwalb"}})
     client = create_app(settings).test_client()
     tagged = CONFIG.replace('name="mask"', 'name="mask" model_method="grabcut"')
-    method = lambda version: version.split("-")[1]  # noqa: E731
+
+    def method(version):
+        return version.split("-")[1]
+
     assert method(set_up(client, project="3.1")) == "threshold"
     assert method(set_up(client, project="4.1")) == "felzenszwalb"
     assert method(set_up(client, project="4.1", extra={"method": "kmeans"})) == "kmeans"

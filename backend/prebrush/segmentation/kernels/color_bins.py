@@ -1,10 +1,14 @@
 """The colours of an image as a histogram: a few thousand bins in place of a million pixels."""
 
+from typing import TypeVar
+
 import numpy as np
 import numpy.typing as npt
 
-from prebrush.datatypes import LabelMap, RGBImage
+from prebrush.datatypes import RGBImage
 from prebrush.segmentation.kernels.compiled import as_input, compiled, inlined
+
+N = TypeVar("N", np.int32, np.uint8)
 
 BITS = 6
 """Of each colour channel, for telling bins apart; a bin stands for its own mean colour, not for its middle."""
@@ -71,19 +75,16 @@ def color_bins(
 
 
 @compiled
-def _look_up(
-    image: npt.NDArray[np.uint8], places: npt.NDArray[np.int32], numbers: npt.NDArray[np.int32]
-) -> npt.NDArray[np.int32]:
+def _look_up(image: npt.NDArray[np.uint8], places: npt.NDArray[np.int32], numbers: npt.NDArray[N]) -> npt.NDArray[N]:
     height, width, _ = image.shape
-    label_map = np.empty((height, width), np.int32)
+    found = np.empty((height, width), numbers.dtype)
     for row in range(height):
         for col in range(width):
-            place = bin_of(image[row, col])
-            label_map[row, col] = numbers[places[place]]
-    return label_map
+            found[row, col] = numbers[places[bin_of(image[row, col])]]
+    return found
 
 
-def look_up(image: RGBImage, places: npt.NDArray[np.int32], numbers: npt.NDArray[np.int32]) -> LabelMap:
+def look_up(image: RGBImage, places: npt.NDArray[np.int32], numbers: npt.NDArray[N]) -> npt.NDArray[N]:
     """Give every pixel the number of its colour's bin.
 
     Parameters
@@ -92,15 +93,16 @@ def look_up(image: RGBImage, places: npt.NDArray[np.int32], numbers: npt.NDArray
         The one the bins were made from.
     places : int32 (BINS,)
         From `color_bins`.
-    numbers : int32 (n,)
+    numbers : int32 or uint8 (n,)
         For each occupied bin.
 
     Returns
     -------
-    int32 (H, W)
+    int32 or uint8 (H, W)
+        As the numbers are.
     """
-    label_map: LabelMap = _look_up(as_input(image), as_input(places), as_input(numbers))
-    return label_map
+    found: npt.NDArray[N] = _look_up(as_input(image), as_input(places), as_input(numbers))
+    return found
 
 
 def warm() -> None:
@@ -108,3 +110,4 @@ def warm() -> None:
     image = np.arange(18, dtype=np.uint8).reshape(2, 3, 3) * 10
     colors, _, places = color_bins(image)
     look_up(image, places, np.zeros(len(colors), np.int32))
+    look_up(image, places, np.zeros(len(colors), np.uint8))

@@ -5,7 +5,7 @@ import numpy as np
 import numpy.typing as npt
 
 from prebrush.datatypes import RGBImage
-from prebrush.segmentation.kernels.color_bins import bin_of
+from prebrush.segmentation.kernels.color_bins import bin_of, look_up
 from prebrush.segmentation.kernels.compiled import as_input, compiled
 
 GRID = 2
@@ -28,18 +28,6 @@ _MAJORITY = 128
 """Of votes, out of 255."""
 _NONE = 255
 """No cluster's number."""
-
-
-@compiled
-def _look_up(
-    image: npt.NDArray[np.uint8], places: npt.NDArray[np.int32], numbers: npt.NDArray[np.uint8]
-) -> npt.NDArray[np.uint8]:
-    height, width, _ = image.shape
-    owner = np.empty((height, width), np.uint8)
-    for row in range(height):
-        for col in range(width):
-            owner[row, col] = numbers[places[bin_of(image[row, col])]]
-    return owner
 
 
 @compiled
@@ -161,7 +149,7 @@ def settle(
     """
     nearest = costs.argmin(axis=1).astype(np.uint8)
     least = float((weights * costs[np.arange(len(costs)), nearest]).sum(dtype=np.float64))
-    owner: npt.NDArray[np.uint8] = _look_up(as_input(image), as_input(places), as_input(nearest))
+    owner = look_up(image, places, nearest)
     per_step = np.float32(DEAREST * least / (owner.size * STEPS * 255))
     if costs.shape[1] < 2 or per_step <= 0:
         return owner
