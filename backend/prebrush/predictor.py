@@ -250,7 +250,7 @@ class Predictor:
         if each.prompts.refine:
             names = label.names if label else ()
             shape = (picture.height, picture.width)
-            touched = find_touched(request.drafts, request.annotations, prompt, each.control, names, place, shape)
+            touched = find_touched(request.body, prompt, each.control, names, place, shape)
         if touched:
             found = self.segmenter.refined(picture, each.marks, prompt, touched.mask)
         else:

@@ -120,7 +120,7 @@ def gunicorn_options(settings: Settings) -> dict[str, Any]:
         "bind": f"{server.host}:{server.port}" if ":" not in server.host else f"[{server.host}]:{server.port}",
         # one process: segments, connections and warm kernels are shared by all threads
         "workers": 1,
-        "worker_class": "prebrush.web.pacing.PacedWorker",
+        "worker_class": "prebrush.web.worker.PacedWorker",
         "threads": server.threads,
         "worker_connections": allow_connections(server.threads),
         # a thread may work on one batch for as long as Label Studio waits; the worker's own heartbeat goes on meanwhile
