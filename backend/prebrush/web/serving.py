@@ -13,7 +13,7 @@ from prebrush.errors import ConfigError, RequestError
 from prebrush.pictures import build_studio_client
 from prebrush.planning import check_choices
 from prebrush.predictor import build_predictor
-from prebrush.process import bound_allocator, configure_logging
+from prebrush.process import bound_allocator, configure_logging, end_with_parent
 from prebrush.settings import Settings, server_url
 from prebrush.storage import open_storage
 from prebrush.warming import warm_kernels
@@ -129,6 +129,8 @@ def gunicorn_options(settings: Settings) -> dict[str, Any]:
         "keepalive": 75,
         "loglevel": "warning",
         "proc_name": "prebrush",
+        # gunicorn's own look for its master comes late: meanwhile the port is taken, and nobody watches over the worker
+        "post_fork": lambda _server, _worker: end_with_parent(),
         "post_worker_init": warm_up,
         # its lines go the way of all others
         "logconfig_dict": {
