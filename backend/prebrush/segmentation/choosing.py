@@ -12,14 +12,16 @@ import numpy as np
 
 from prebrush.datatypes import RGBImage
 from prebrush.segmentation.cleanup import suited_knobs
-from prebrush.segmentation.color import is_gray
+from prebrush.segmentation.color import is_gray, to_gray
 from prebrush.segmentation.filters import blur
+from prebrush.segmentation.kernels.histogram import histogram
 from prebrush.segmentation.methods import adaptive_threshold, multi_otsu, region_merging, ridge, threshold, watershed
 from prebrush.segmentation.traits import (
     Plants,
     Stain,
     Surface,
     count_pieces,
+    explained_by_two,
     measure_lines,
     see_plants,
     see_stain,
@@ -37,6 +39,8 @@ EVEN_SPREAD = 0.3
 """Most that the background may vary, as a share of its colour distance to the objects."""
 CROWDED_SHARE, CROWDED_SPREAD = 0.3, 0.45
 """The same for crowds in gray images: fluorescence, where the crowd itself glows into the background."""
+TWO_HEAPS = 0.7
+"""Share of the variance that the cut explains in those: of a texture, whose levels are one heap, 2 / pi = 0.64."""
 CROWD = 8
 """Objects from which on touching ones are parted. Of a few, each has a shape of its own, lobes and limbs included."""
 FEW_CORES = 4
@@ -236,7 +240,7 @@ def _as_objects(image: RGBImage) -> Choice | None:
         return None
     count = count_pieces(cut.objects)
     even = share >= EVEN_SHARE and spread <= EVEN_SPREAD
-    if not even and not (count >= CROWD and is_gray(image)):
+    if not even and not (count >= CROWD and is_gray(image) and _has_two_heaps(image)):
         return None
     figures = f"{share:.0%} of the image is near one colour, and the background varies by {spread:.2f}"
     if count < CROWD:
@@ -244,3 +248,7 @@ def _as_objects(image: RGBImage) -> Choice | None:
         things = "one object" if count == 1 else f"{count} objects"
         return Choice("threshold", single, f"{things} on an even background: {figures}")
     return Choice("watershed", watershed.Params(), f"a crowd of {count} objects on an even background: {figures}")
+
+
+def _has_two_heaps(image: RGBImage) -> bool:
+    return explained_by_two(histogram(blur(to_gray(image), 1.0))) >= TWO_HEAPS

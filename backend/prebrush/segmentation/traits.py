@@ -204,12 +204,12 @@ def see_stain(image: RGBImage) -> Stain | None:
         ground=float(ground.mean()),
         spread=_spread(lab, ground, core),
         cores=count_pieces(opened.view(np.bool_)),
-        two_levels=_explained_by_two(counts),
+        two_levels=explained_by_two(counts),
     )
 
 
-def _explained_by_two(counts: npt.NDArray[np.int64]) -> float:
-    """Variance between the two classes of Otsu's threshold, as a share of all."""
+def explained_by_two(counts: npt.NDArray[np.int64]) -> float:
+    """Variance between the two classes of Otsu's threshold, as a share of all, from a histogram, int64 (256,)."""
     levels = np.arange(256)
     top = int(find_threshold(counts, "otsu")) + 1
     mean = float(counts @ levels) / float(counts.sum())
