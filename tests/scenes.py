@@ -112,8 +112,11 @@ def _draw_leaf(cover: np.ndarray, rng: np.random.Generator, center: tuple[float,
     cv2.fillPoly(cover, [np.round(outline * 16).astype(np.int32)], 1.0, cv2.LINE_AA, 4)
 
 
-def field(seed: int) -> Scene:
-    """Plants of several greens on soil with clods, stones and straw, under uneven light and with a camera's noise."""
+def field(seed: int, plants: int = 0) -> Scene:
+    """Plants of several greens on soil with clods, stones and straw, under uneven light and with a camera's noise.
+
+    ``plants`` is how many; 0 draws a number between 8 and 30.
+    """
     rng = np.random.default_rng(seed)
     shape = (360, 480)
     relief = np.sum([amount * grain(rng, shape, sigma) for sigma, amount in ((1, 0.6), (3, 1.2), (8, 2.4))], axis=0)
@@ -132,7 +135,7 @@ def field(seed: int) -> Scene:
         cv2.line(colors, place, end, (190, 170, 120), 1)
     colors *= light[:, :, None]
     cover = np.zeros(shape, np.float32)
-    for _ in range(int(rng.integers(8, 30))):
+    for _ in range(plants or int(rng.integers(8, 30))):
         plant = np.zeros(shape, np.float32)
         center = (rng.uniform(0, shape[1]), rng.uniform(0, shape[0]))
         for _ in range(int(rng.integers(3, 9))):

@@ -197,9 +197,14 @@ def _as_field(image: RGBImage) -> Choice | None:
 
 
 def _is_field(seen: Plants) -> bool:
-    clearly_green = seen.gap >= 0.1 and seen.clarity >= 3 and seen.share >= 0.001 and seen.pieces >= 5
+    if seen.clarity < 3:
+        return False
     # a meadow has soil in few places, and a scene has other colours beside green and brown
-    return clearly_green and seen.soil_green <= 0.15 and seen.soil_colors <= 35 and seen.soil_reach >= 0.3
+    single = seen.gap >= 0.1 and seen.share >= 0.001 and seen.pieces >= 5 and seen.soil_reach >= 0.3
+    single = single and seen.soil_green <= 0.15 and seen.soil_colors <= 35
+    # leaves that have closed to one piece, still with soil between them everywhere
+    closed = seen.gap >= 0.25 and seen.share >= 0.3 and seen.soil_reach >= 0.2
+    return single or (closed and seen.soil_green <= 0.05 and seen.soil_colors <= 30)
 
 
 def _as_stained(image: RGBImage, side: int) -> Choice | None:

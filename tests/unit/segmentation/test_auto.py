@@ -66,6 +66,13 @@ def test_plants_are_cut_out_by_their_green() -> None:
         assert np.array_equal(segment(scene.image, method="auto").label_map, wanted)
 
 
+@pytest.mark.parametrize("seed", [2, 3, 4])
+def test_leaves_that_have_closed_are_plants_on_soil_too(seed: int) -> None:
+    scene = field(seed, plants=150)
+    assert (scene.truth > 0).mean() > 0.35
+    assert "plants on soil" in choose(scene.image).reason
+
+
 def test_a_page_comes_as_its_ink() -> None:
     ours, plain = [], []
     for image, ink in (written_page(seed) for seed in range(6)):
