@@ -82,12 +82,13 @@ class Predictor:
         InvalidBody
             The extra parameters are too long to be kept.
         """
+        before = self.projects.recall(request.project)
         state = ProjectState(
             hostname=request.hostname,
             token=request.access_token,
             extra_params=dict(request.extra_params or {}),
             label_config=request.label_config,
-            saved=self.projects.recall(request.project).saved,
+            saved=before.saved,
         )
         try:
             plan = self._plan(request.project, request.label_config, state)
@@ -96,6 +97,10 @@ class Predictor:
         self.projects.remember(request.project, state)
         if plan.problem:
             logger.warning("project %s cannot be served: %s", request.project, plan.problem)
+        # Label Studio sets a project up again and again; once is enough, until something changes
+        if (state.label_config, state.extra_params) != (before.label_config, before.extra_params):
+            for doubt in plan.doubts:
+                logger.warning("project %s: %s", request.project, doubt)
         return plan
 
     def versions(self, project: str) -> list[str]:
