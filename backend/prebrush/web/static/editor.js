@@ -82,7 +82,7 @@ function tell({ segments, milliseconds, method, why, note }) {
   const chosen = why.slice(method.length + 2);
   const most = state.regions.max_regions ?? defaultsOf(state.form.regions).max_regions;
   const isFull = !isMarked() && segments === most;
-  const facts = [isElse && ` by ${method}`, isFull && ", as many as max_regions allows", chosen && `: ${chosen}`];
+  const facts = [isElse && ` by ${method}`, isFull && ", cut at max_regions", chosen && `: ${chosen}`];
   say(`${plural(segments, "segment")} in ${duration(milliseconds)}${facts.filter(Boolean).join("")}`);
 }
 
