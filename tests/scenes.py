@@ -112,8 +112,11 @@ def _draw_leaf(cover: np.ndarray, rng: np.random.Generator, center: tuple[float,
     cv2.fillPoly(cover, [np.round(outline * 16).astype(np.int32)], 1.0, cv2.LINE_AA, 4)
 
 
-def field(seed: int) -> Scene:
-    """Plants of several greens on soil with clods, stones and straw, under uneven light and with a camera's noise."""
+def field(seed: int, plants: int = 0) -> Scene:
+    """Plants of several greens on soil with clods, stones and straw, under uneven light and with a camera's noise.
+
+    ``plants`` is how many; 0 draws a number between 8 and 30.
+    """
     rng = np.random.default_rng(seed)
     shape = (360, 480)
     relief = np.sum([amount * grain(rng, shape, sigma) for sigma, amount in ((1, 0.6), (3, 1.2), (8, 2.4))], axis=0)
@@ -132,7 +135,7 @@ def field(seed: int) -> Scene:
         cv2.line(colors, place, end, (190, 170, 120), 1)
     colors *= light[:, :, None]
     cover = np.zeros(shape, np.float32)
-    for _ in range(int(rng.integers(8, 30))):
+    for _ in range(plants or int(rng.integers(8, 30))):
         plant = np.zeros(shape, np.float32)
         center = (rng.uniform(0, shape[1]), rng.uniform(0, shape[0]))
         for _ in range(int(rng.integers(3, 9))):
@@ -201,6 +204,47 @@ def cracked_ground(seed: int) -> tuple[np.ndarray, np.ndarray]:
         image *= 1 - rng.uniform(0.2, 0.5) * blur(shadow, rng.uniform(1.5, 8))
     image += rng.normal(0, 2, shape)
     return np.repeat(image.clip(0, 255).astype(np.uint8)[:, :, None], 3, axis=2), truth
+
+
+def written_page(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """A page of print with a ruled form, photographed under uneven light: image and the ink."""
+    rng = np.random.default_rng(seed)
+    height, width = ((620, 460), (700, 540), (520, 720))[seed % 3]
+    large = np.zeros((height * 2, width * 2), np.uint8)
+    pitch, font = int(rng.integers(36, 60)), (0, 1, 3, 4)[seed % 4]
+    for line in range(2 * pitch, 2 * height - pitch, pitch):
+        col = 60
+        while col < 2 * width - 160 and rng.random() > 0.03:
+            word = "".join(chr(rng.integers(97, 123)) for _ in range(int(rng.integers(2, 8))))
+            cv2.putText(large, word, (col, line), font, pitch / 50, 255, 2, cv2.LINE_AA)
+            col += cv2.getTextSize(word, font, pitch / 50, 2)[0][0] + pitch // 3
+    if seed % 2:
+        top = int(rng.uniform(0.3, 0.7) * 2 * height)
+        large[top : top + 3 * pitch, 40:-40] = 0
+        for row in range(top, top + 3 * pitch, pitch):
+            cv2.rectangle(large, (40, row), (2 * width - 40, row + pitch), 255, 3)
+    ink = cv2.resize(large, (width, height), interpolation=cv2.INTER_AREA).astype(np.float64)[:, :, None] / 255
+    paper = np.array(((246, 245, 240), (226, 208, 172), (205, 200, 190))[seed % 3], np.float64)
+    slope = np.linspace(0, 1, width)[None, :, None] * rng.uniform(0.1, 0.5)
+    image = (paper + ((45, 42, 45) - paper) * ink) * (1 - slope)
+    image = cv2.GaussianBlur(image, (0, 0), 0.5) + rng.normal(0, 2.5, image.shape)
+    return image.clip(0, 255).astype(np.uint8), ink[:, :, 0] > 0.5
+
+
+def street_map(seed: int) -> np.ndarray:
+    """Parks, a river and streets in flat colours on paper-coloured ground."""
+    rng = np.random.default_rng(seed)
+    image = np.full((400, 560, 3), (238, 232, 214), np.uint8)
+    for _ in range(14):
+        center, size = rng.uniform((0, 0), (560, 400)), rng.uniform(14, 50)
+        corners = center + size * np.stack([(np.cos(a), np.sin(a)) for a in np.sort(rng.uniform(0, 6.28, 6))])
+        cv2.fillPoly(image, [corners.astype(np.int32)], ((190, 220, 170), (176, 214, 160))[int(rng.integers(2))])
+    river = np.stack((np.linspace(0, 560, 9), 200 + np.cumsum(rng.normal(0, 25, 9))), axis=1)
+    cv2.polylines(image, [river.astype(np.int32)], False, (165, 195, 225), 24, cv2.LINE_AA)
+    for _ in range(12):
+        street = np.cumsum(rng.normal(0, 60, (8, 2)), axis=0) + rng.uniform((0, 0), (560, 400))
+        cv2.polylines(image, [street.astype(np.int32)], False, (255, 255, 255), int(rng.integers(2, 6)), cv2.LINE_AA)
+    return image
 
 
 OBJECT_SCENES = (two_discs(), dark_cells(), equal_brightness())

@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,7 +17,7 @@ import numpy.typing as npt
 
 from prebrush.datatypes import BACKGROUND, Label, LabelMap, RGBImage, Segments
 from prebrush.errors import InvalidParams
-from prebrush.segmentation.method import param, show
+from prebrush.segmentation.method import Method, param, show
 
 NAMING_VERSION = 1
 """Raised whenever the same segments get other labels, so that cached predictions are left behind."""
@@ -105,6 +106,30 @@ def wanted_classes(labels: Sequence[Label]) -> frozenset[str] | None:
     """
     named = frozenset(value.lower() for label in labels for value in label.predicted_values)
     return named - {BACKGROUND} or None
+
+
+def find_unmatched(labels: Sequence[Label], method: Method[Any]) -> str:
+    """Tell which labels ask for classes that a method never gives, and what to write; empty where none does.
+
+    A label of which one class is given, or the background, has what it asked for: the others may be another backend's.
+    """
+    number = re.escape(method.class_name.lower()).replace(re.escape("{}"), r"\d+")
+    given = re.compile(f"{number}|{re.escape(BACKGROUND)}" if method.class_name else re.escape(BACKGROUND))
+    lost = [
+        label
+        for label in labels
+        if label.predicted_values and not any(given.fullmatch(value.lower()) for value in label.predicted_values)
+    ]
+    if not lost:
+        return ""
+    asked = ",".join(lost[0].predicted_values)
+    others = f" (and {len(lost) - 1} more)" if len(lost) > 1 else ""
+    write = f'predicted_values="{method.class_name.format(0)}"' if method.class_name else ""
+    cure = f"write {write}, or leave it out" if write else "leave it out"
+    return (
+        f"label {show(lost[0].name)}{others} gets no region: {method.name} gives no class that predicted_values="
+        f"{show(asked)} names; {cure}"
+    )
 
 
 def name_segments(

@@ -13,7 +13,7 @@ from prebrush.errors import InvalidLabelConfig
 from prebrush.images import DECODING_VERSION
 from prebrush.labelstudio.config import LabelConfig
 from prebrush.labelstudio.result import ENCODING_VERSION
-from prebrush.naming import NAMING_VERSION, LabelRule
+from prebrush.naming import NAMING_VERSION, LabelRule, find_unmatched
 from prebrush.recipes import (
     PromptRule,
     Recipe,
@@ -51,6 +51,8 @@ class Plan:
     """What `model_version` is short for."""
     problem: str = ""
     """Why the config cannot be served, and what to add; empty where it can."""
+    doubts: tuple[str, ...] = ()
+    """What is served, but hardly as it was meant, and what to change."""
 
     def require_controls(self) -> tuple[ControlPlan, ...]:
         """Return the controls.
@@ -102,7 +104,7 @@ def build_plan(
     parts = [[_control_part(plan.control), plan.recipe.fingerprint, plan.rule.fingerprint] for plan in plans]
     fingerprint = canonical([DECODING_VERSION, NAMING_VERSION, ENCODING_VERSION, parts])
     version = f"prebrush-{name}-{short_hash(fingerprint)}"
-    return Plan(plans, version, fingerprint, problem="" if plans else config.why_unserved())
+    return Plan(plans, version, fingerprint, "" if plans else config.why_unserved(), _find_doubts(plans))
 
 
 def check_choices(settings: Settings) -> None:
@@ -136,6 +138,11 @@ def _plan_control(control: Control, shared: Sequence[Mapping[str, Any]]) -> Cont
     recipe = resolve(levels, owner, control.labels, is_complete=is_complete)
     prompts = parse_knobs(PromptRule, merged(levels, "prompts"), owner=f"{owner}, prompts")
     return ControlPlan(control, recipe, rule, recipe_for_marks(recipe, prompts.method), prompts)
+
+
+def _find_doubts(plans: Sequence[ControlPlan]) -> tuple[str, ...]:
+    found = ((plan.control.from_name, find_unmatched(plan.control.labels, plan.recipe.method)) for plan in plans)
+    return tuple(f"tag {name!r}: {doubt}" for name, doubt in found if doubt)
 
 
 def _control_part(control: Control) -> list[Any]:

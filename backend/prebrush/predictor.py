@@ -36,6 +36,8 @@ logger = logging.getLogger(__name__)
 
 RECENT_BYTES = 64_000_000
 """Of encoded predictions kept in memory beside the storage."""
+MOST_LISTED = 1000
+"""Projects whose versions are listed together; each costs a millisecond."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +82,13 @@ class Predictor:
         InvalidBody
             The extra parameters are too long to be kept.
         """
+        before = self.projects.recall(request.project)
         state = ProjectState(
             hostname=request.hostname,
             token=request.access_token,
             extra_params=dict(request.extra_params or {}),
             label_config=request.label_config,
-            saved=self.projects.recall(request.project).saved,
+            saved=before.saved,
         )
         try:
             plan = self._plan(request.project, request.label_config, state)
@@ -94,11 +97,15 @@ class Predictor:
         self.projects.remember(request.project, state)
         if plan.problem:
             logger.warning("project %s cannot be served: %s", request.project, plan.problem)
+        # Label Studio sets a project up again and again; once is enough, until something changes
+        if (state.label_config, state.extra_params) != (before.label_config, before.extra_params):
+            for doubt in plan.doubts:
+                logger.warning("project %s: %s", request.project, doubt)
         return plan
 
     def versions(self, project: str) -> list[str]:
-        """List the model versions in force, of one project or of all that are known."""
-        names = [project] if project else self.projects.names()
+        """List the model versions in force, of one project or of all that are known, but of `MOST_LISTED` at most."""
+        names = [project] if project else self.projects.names()[:MOST_LISTED]
         found: dict[str, None] = {}
         for name in names:
             state = self.projects.recall(name)
@@ -250,7 +257,7 @@ class Predictor:
         if each.prompts.refine:
             names = label.names if label else ()
             shape = (picture.height, picture.width)
-            touched = find_touched(request.drafts, request.annotations, prompt, each.control, names, place, shape)
+            touched = find_touched(request.body, prompt, each.control, names, place, shape)
         if touched:
             found = self.segmenter.refined(picture, each.marks, prompt, touched.mask)
         else:

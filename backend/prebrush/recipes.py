@@ -60,6 +60,8 @@ class Recipe:
     cleanup: Cleanup
     classes: tuple[str, ...] | None
     """Classes that some label wants, sorted; None for all."""
+    free: tuple[str, ...] = ()
+    """Knobs of the clean-up that nobody set, for a method that sets them by the image."""
 
     @property
     def fingerprint(self) -> str:
@@ -71,6 +73,7 @@ class Recipe:
                 dataclasses.asdict(self.params),
                 dataclasses.asdict(self.cleanup),
                 self.classes,
+                *self.free,
             ]
         )
 
@@ -205,7 +208,8 @@ def resolve(
     suited = suited_knobs(asked=asked, thin=method.thin)
     cleanup = parse_knobs(Cleanup, suited | regions, owner=f"{owner}: regions")
     wanted = wanted_classes(labels) if is_complete else None
-    return Recipe(method, params, cleanup, None if wanted is None else tuple(sorted(wanted)))
+    free = () if method.suit is None else tuple(knob.name for knob in knobs_of(Cleanup) if knob.name not in regions)
+    return Recipe(method, params, cleanup, None if wanted is None else tuple(sorted(wanted)), free)
 
 
 def method_of(levels: Sequence[Mapping[str, Any]]) -> str:

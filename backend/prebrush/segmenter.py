@@ -84,6 +84,7 @@ class Segmenter:
                 classes=recipe.classes,
                 working_pixels=most_pixels,
                 enlarged=False,
+                free=recipe.free,
             )
 
     def segments(self, picture: Picture, recipe: Recipe, urgency: Urgency) -> Segments:
@@ -203,7 +204,9 @@ class Segmenter:
 
 def compute_segments(pixels: RGBImage, recipe: Recipe, prompt: Prompt | None = None) -> Segments:
     """Run one recipe on one image."""
-    return run_pipeline(pixels, recipe.method, recipe.params, recipe.cleanup, prompt or Prompt(), recipe.classes)
+    return run_pipeline(
+        pixels, recipe.method, recipe.params, recipe.cleanup, prompt or Prompt(), recipe.classes, free=recipe.free
+    )
 
 
 def explain(pixels: RGBImage, recipe: Recipe) -> str:

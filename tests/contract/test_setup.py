@@ -1,5 +1,7 @@
 """Setups: any labeling config is answered, versions tell predictions apart, projects do not see each other."""
 
+import logging
+
 import pytest
 
 from prebrush.web import create_app
@@ -24,6 +26,20 @@ def test_predict_without_a_config_takes_what_setup_told(client, discs):
     assert predict(client, [TASK], config=nothing, project="9.9").status_code == 400
     # an empty config is one, too
     assert predict(client, [TASK], config="<View></View>").status_code == 400
+
+
+def test_a_label_that_no_segment_can_get_is_warned_of_once(client, discs, caplog):
+    asks = CONFIG.replace("<Label", '<Label predicted_values="disc"')
+    with caplog.at_level(logging.WARNING):
+        set_up(client, config=asks)
+        set_up(client, config=asks)
+    assert caplog.text.count("gets no region") == 1
+    assert 'predicted_values="foreground"' in caplog.text
+    assert predict(client, [TASK], config=asks).get_json()["results"][0]["result"] == []
+    caplog.clear()
+    with caplog.at_level(logging.WARNING):
+        set_up(client, config=asks.replace('"disc"', '"foreground"'))
+    assert "gets no region" not in caplog.text
 
 
 def test_projects_do_not_see_each_others_parameters(client):

@@ -55,6 +55,8 @@ def test_what_is_broken_is_named_with_what_to_change(
     no_file = studio.create_project("no file", LABEL_CONFIG)
     studio.call("POST", f"/api/projects/{no_file}/import", [{"image": "/data/upload/1/not-there.png"}])
     studio.connect(no_file, prebrush.url)
+    no_class = studio.create_project("no class", LABEL_CONFIG.replace("<Label ", '<Label predicted_values="car" '))
+    studio.connect(no_class, prebrush.url)
     stopped = studio.create_project("stopped", LABEL_CONFIG)
     with run_prebrush(tmp_path, EVIDENCE / "prebrush-that-stops.log", {}) as short_lived:
         studio.connect(stopped, short_lived.url)
@@ -64,6 +66,9 @@ def test_what_is_broken_is_named_with_what_to_change(
     config = found[f"project {wrong_config} (no image), labeling config"]
     assert not config["ok"]
     assert "BrushLabels" in config["found"]
+    labels = found[f"project {no_class} (no class), labeling config"]
+    assert not labels["ok"]
+    assert 'predicted_values="foreground"' in labels["found"]
     (image,) = [each for what, each in found.items() if what.startswith(f"project {no_file} (no file), image")]
     assert not image["ok"]
     assert "not-there.png" in image["found"]

@@ -5,7 +5,8 @@ import pytest
 
 from prebrush.datatypes import Label, Segments
 from prebrush.errors import InvalidParams
-from prebrush.naming import LabelRule, background_label, name_segments, wanted_classes
+from prebrush.naming import LabelRule, background_label, find_unmatched, name_segments, wanted_classes
+from prebrush.segmentation import METHODS
 
 
 def strips(*classes, widths=None):
@@ -24,6 +25,40 @@ def test_predicted_values_decide_and_leave_out_the_rest():
     found = name_segments(strips("cluster-0", "cluster-1", "cluster-2", "foreground"), None, named, LabelRule())
     assert found == ("Dirt", "Cell", None, "Cell")
     assert wanted_classes(named) == {"cluster-0", "cluster-1", "foreground"}
+
+
+@pytest.mark.parametrize(
+    ("method", "values"),
+    [
+        ("threshold", ()),
+        ("threshold", ("foreground",)),
+        ("threshold", ("Foreground", "car")),
+        ("threshold", ("background",)),
+        ("kmeans", ("cluster-12",)),
+        ("multi_otsu", ("class-0", "class-3")),
+        ("slic", ("background",)),
+    ],
+)
+def test_a_label_that_asks_for_what_the_method_gives_is_not_doubted(method, values):
+    assert find_unmatched((Label("Cell", values),), METHODS[method]) == ""
+
+
+@pytest.mark.parametrize(
+    ("method", "values", "write"),
+    [
+        ("threshold", ("cluster-0",), 'write predicted_values="foreground"'),
+        ("kmeans", ("cluster",), 'write predicted_values="cluster-0"'),
+        ("kmeans", ("cluster-x", "dog"), 'write predicted_values="cluster-0"'),
+        ("slic", ("foreground",), "slic gives no class"),
+    ],
+)
+def test_a_label_that_no_segment_can_get_is_told_with_what_to_write(method, values, write):
+    said = find_unmatched(
+        (Label("Cell", ("background",)), Label("Dirt", values), Label("Dust", values)), METHODS[method]
+    )
+    assert "'Dirt' (and 1 more)" in said
+    assert write in said
+    assert "leave it out" in said
 
 
 def test_a_label_of_the_same_name_comes_next():

@@ -59,6 +59,8 @@ def _check_project(
     except RequestError as error:
         yield failed(f"{what}, labeling config", error)
     else:
+        for doubt in plan.doubts:
+            yield Finding(what=f"{what}, labeling config", ok=False, found=doubt, advice="")
         yield from _check_image(what, settings, client, studio, plan, number)
 
 

@@ -30,14 +30,14 @@ from prebrush.segmentation.kernels.region_graph import (
 
 N_COLORS = 32
 """Of the palette in which the colours of regions are compared."""
-PALETTE_STARTS, PALETTE_ROUNDS = 4, 4
+PALETTE_STARTS, PALETTE_ROUNDS = 2, 4
 """Of k-means: the exact place of a colour does not matter."""
-SCALES = (200, 400, 800, 1600)
-"""Of Felzenszwalb and Huttenlocher's partitions that are joined in."""
+SCALES = (300, 1000)
+"""Of Felzenszwalb and Huttenlocher's partitions that are joined in. More of them cost more and tell nothing new."""
 PARTITION_SIGMA = 0.8
 SMALLEST_SHARE = 1 / 1000
 """Smallest segment of those partitions, as a share of the image."""
-WEIGHTS = Weights(boundary=1.8, tallies=(0.9, 1.5) + (0.65,) * len(SCALES), size=0.4, contact=-0.8)
+WEIGHTS = Weights(boundary=1.8, tallies=(0.9, 1.5, 1.3, 1.3), size=0.4, contact=-0.8)
 """Rounded from a logistic regression on whether people part two regions, over regions of all sizes; the tallies are of
 textures, colours and those partitions."""
 FINE_WEIGHT = 0.05

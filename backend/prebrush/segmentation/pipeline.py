@@ -32,6 +32,7 @@ def run(
     classes: Collection[str] | None = None,
     working_pixels: int = WORKING_PIXELS,
     enlarged: bool = True,
+    free: Collection[str] = (),
 ) -> Segments:
     """Segment one image.
 
@@ -51,6 +52,8 @@ def run(
         Larger images are segmented at about this many pixels; 0 always works at full size.
     enlarged : bool
         Whether the segments are brought back to the image's size then.
+    free : collection of str
+        Knobs of the clean-up that nobody set: a method that chooses by the image may set them where nothing is marked.
 
     Returns
     -------
@@ -72,9 +75,13 @@ def run(
     if working != full:
         factor = max(working) / max(full)
         small = shrink(image, *working)
+        small.flags.writeable = False
         params, prompt = shrink_knobs(params, factor), shrink_prompt(prompt, full, working)
         if cleanup is not None:
             cleanup = _shrink_cleanup(cleanup, factor)
+    if cleanup is not None and free and method.suit is not None and not prompt:
+        suited: dict[str, Any] = {name: value for name, value in method.suit(small).items() if name in free}
+        cleanup = dataclasses.replace(cleanup, **suited)
     segments = method.segment(small, params, prompt)
     if cleanup is not None:
         segments = clean(segments, small, cleanup, classes)

@@ -8,7 +8,6 @@ import numpy.typing as npt
 from prebrush.datatypes import LabelMap, Mask
 from prebrush.segmentation.hierarchy import (
     PARTITION_SIGMA,
-    SCALES,
     SMALLEST_SHARE,
     WEIGHTS,
     edge_strengths,
@@ -29,6 +28,10 @@ from prebrush.segmentation.kernels.region_paths import (
     list_neighbours,
 )
 
+SCALES = (200, 400, 800, 1600)
+"""Of Felzenszwalb and Huttenlocher's partitions. Twice as many as a whole image is divided by: how salient a contour is
+counts in every click, where things of any size are asked for."""
+MERGING = WEIGHTS._replace(tallies=(0.9, 1.5) + (0.65,) * len(SCALES))
 MOST_STRETCHED, MOST_SATURATED = 6.0, 2.0
 """Dim or flat images are stretched to the full range of lightness, at most so many times, and colours with them."""
 TAILS = (0.5, 99.5)
@@ -123,7 +126,7 @@ def build_graph(
     textures = np.zeros((count, 0), np.float32) if texture is None else tally(numbers, texture, count)
     tallies = (*((textures,) if texture is not None else ()), typical, *_partitions(lab, numbers, count))
     # what tells textures apart is the first
-    weights = WEIGHTS._replace(tallies=WEIGHTS.tallies[-len(tallies) :])
+    weights = MERGING._replace(tallies=MERGING.tallies[-len(tallies) :])
     merges, costs = merge_regions(graph, Evidence(areas, perimeters, tallies, summed), weights)
     frame = np.concatenate((numbers[0], numbers[-1], numbers[:, 0], numbers[:, -1]))
     return SuperpixelGraph(

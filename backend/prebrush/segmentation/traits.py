@@ -28,6 +28,8 @@ CELLS = 6
 """The image is looked at in so many rows and columns of cells, to see what is everywhere."""
 NEAR = 16.0
 """Colour distance, in 8-bit Lab units, that is near."""
+SMOOTH_STEP = 3
+"""Levels by which neighbours in a patch of one colour differ at most."""
 GREEN_STEPS = 250
 """Steps of the greenness from 0 to 1 in which its threshold is searched."""
 GRAY_ADDED = 40.0
@@ -202,12 +204,12 @@ def see_stain(image: RGBImage) -> Stain | None:
         ground=float(ground.mean()),
         spread=_spread(lab, ground, core),
         cores=count_pieces(opened.view(np.bool_)),
-        two_levels=_explained_by_two(counts),
+        two_levels=explained_by_two(counts),
     )
 
 
-def _explained_by_two(counts: npt.NDArray[np.int64]) -> float:
-    """Variance between the two classes of Otsu's threshold, as a share of all."""
+def explained_by_two(counts: npt.NDArray[np.int64]) -> float:
+    """Variance between the two classes of Otsu's threshold, as a share of all, from a histogram, int64 (256,)."""
     levels = np.arange(256)
     top = int(find_threshold(counts, "otsu")) + 1
     mean = float(counts @ levels) / float(counts.sum())
@@ -231,25 +233,27 @@ class Lines:
         Of the extents of all.
     area : float
         Share of the pixels on lines.
-    dark : bool
-        Whether lines are darker than the rest.
     """
 
     longest: float
     share_of_longest: float
     area: float
-    dark: bool
 
 
-def measure_lines(image: RGBImage, lines: Mask) -> Lines:
-    """Describe a mask of lines, bool (H, W), in an image, uint8 (H, W, 3)."""
+def measure_lines(lines: Mask) -> Lines:
+    """Describe a mask of lines, bool (H, W)."""
     boxes = cv2.connectedComponentsWithStats(lines.view(np.uint8))[2][1:]
     extents = np.hypot(boxes[:, cv2.CC_STAT_WIDTH], boxes[:, cv2.CC_STAT_HEIGHT])
     if not extents.size or lines.all():
-        return Lines(0.0, 0.0, 0.0, dark=False)
+        return Lines(0.0, 0.0, 0.0)
     longest = float(extents.max())
-    dark = bool(_mean_color(image, lines).sum() < _mean_color(image, ~lines).sum())
-    return Lines(longest / math.hypot(*lines.shape), longest / float(extents.sum()), float(lines.mean()), dark)
+    return Lines(longest / math.hypot(*lines.shape), longest / float(extents.sum()), float(lines.mean()))
+
+
+def share_of_smooth(image: RGBImage) -> float:
+    """Share of pixels that differ from those around by no more than rounding and compression make them."""
+    steps = cv2.morphologyEx(image, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
+    return float((np.asarray(steps, np.uint8).max(axis=2) <= SMOOTH_STEP).mean())
 
 
 def share_of_commonest(lab: RGBImage) -> float:

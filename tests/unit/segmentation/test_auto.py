@@ -11,16 +11,19 @@ from skimage import data
 
 from prebrush import segment
 from prebrush.datatypes import Prompt
+from prebrush.recipes import build_recipe
 from prebrush.segmentation.cleanup import Cleanup
 from prebrush.segmentation.methods import auto, multi_otsu
 from prebrush.segmentation.methods.auto import choose
-from scenes import blood_cell, cracked_ground, dark_cells, field, iou, two_discs
+from prebrush.segmenter import compute_segments
+from scenes import blood_cell, cracked_ground, dark_cells, field, iou, street_map, two_discs, written_page
 
 NUCLEI = Path(__file__).resolve().parents[2] / "images"
 
 KINDS = {
     "field": ("threshold", "plants on soil", [field(seed).image for seed in range(6)]),
     "cracks": ("ridge", "dark lines", [cracked_ground(seed)[0] for seed in range(6)]),
+    "page": ("adaptive_threshold", "writing on paper", [written_page(seed)[0] for seed in range(6)]),
     "cell": ("multi_otsu", "stained cell", [blood_cell(seed).image for seed in range(6)]),
 }
 
@@ -61,6 +64,89 @@ def test_plants_are_cut_out_by_their_green() -> None:
     for scene in (field(seed) for seed in range(6)):
         wanted = segment(scene.image, method="threshold", channel="excess_green").label_map
         assert np.array_equal(segment(scene.image, method="auto").label_map, wanted)
+
+
+@pytest.mark.parametrize("seed", [2, 3, 4])
+def test_leaves_that_have_closed_are_plants_on_soil_too(seed: int) -> None:
+    scene = field(seed, plants=150)
+    assert (scene.truth > 0).mean() > 0.35
+    assert "plants on soil" in choose(scene.image).reason
+
+
+def test_a_page_comes_as_its_ink() -> None:
+    ours, plain = [], []
+    for image, ink in (written_page(seed) for seed in range(6)):
+        ours.append(iou(segment(image, method="auto").label_map > 0, ink))
+        cut = segment(image, method="threshold", channel="gray", polarity="dark").label_map > 0
+        plain.append(iou(cut, ink))
+    assert min(ours) > 0.7
+    assert np.mean(ours) > np.mean(plain) + 0.1
+
+
+def test_all_the_writing_is_one_region_unless_pieces_are_asked_for() -> None:
+    image, ink = written_page(0)
+    whole = compute_segments(image, build_recipe({}))
+    assert len(whole) == 1
+    assert iou(whole.label_map > 0, ink) > 0.7
+    pieces = compute_segments(image, build_recipe({"regions": {"instances": "split", "min_area": 10}}))
+    assert len(pieces) > 20
+    assert build_recipe({}).fingerprint != build_recipe({"regions": {"instances": "split"}}).fingerprint
+
+
+def test_cracks_are_cleaned_like_those_of_the_method_for_them() -> None:
+    image, _ = cracked_ground(0)
+    wanted = compute_segments(image, build_recipe({"method": "ridge", "params": {"polarity": "dark"}}))
+    assert np.array_equal(compute_segments(image, build_recipe({})).label_map, wanted.label_map)
+
+
+def test_a_crack_beside_brighter_paint_is_still_one() -> None:
+    for seed in range(4):
+        image, _ = cracked_ground(seed)
+        image[:, 250:262] = 245
+        choice = choose(image)
+        assert choice.method == "ridge", seed
+        assert choice.params.polarity == "dark"
+
+
+def test_a_green_leaf_or_two_beside_a_crack_are_no_field() -> None:
+    for seed in range(4):
+        image, _ = cracked_ground(seed)
+        for number in range(6):
+            cv2.ellipse(
+                image, (30 + 50 * number, 40 + 30 * (number % 3)), (6, 3), 40 * number, 0, 360, (70, 130, 50), -1
+            )
+        assert choose(image).method == "ridge", seed
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_parks_on_a_map_are_no_plants_on_soil(seed: int) -> None:
+    assert choose(street_map(seed)).method == "region_merging"
+
+
+@pytest.mark.parametrize("photo", ["grass", "gravel", "brick", "clock", "moon", "coins", "camera"])
+def test_textures_and_edges_are_no_cracks(photo: str) -> None:
+    gray = getattr(data, photo)()
+    choice = choose(np.repeat(gray[:, :, None], 3, axis=2))
+    assert choice.method == ("region_merging" if photo in {"grass", "gravel", "coins", "camera"} else "threshold")
+
+
+@pytest.mark.parametrize("photo", ["page", "text"])
+def test_photographed_pages_are_writing(photo: str) -> None:
+    gray = getattr(data, photo)()
+    choice = choose(np.repeat(gray[:, :, None], 3, axis=2))
+    assert choice.method == "adaptive_threshold"
+    # on the page, the light falls off by half: ink up there is as bright as paper down here
+    assert choice.params.algorithm == "sauvola"
+
+
+def test_dark_seeds_on_paper_are_no_writing() -> None:
+    rng = np.random.default_rng(0)
+    image = np.full((400, 400, 3), 225, np.uint8)
+    for row in range(25, 400, 38):
+        for col in range(25, 400, 38):
+            cv2.ellipse(image, (col, row), (9, 6), rng.uniform(0, 180), 0, 360, (90, 60, 40), -1, cv2.LINE_AA)
+    noisy = (image + rng.normal(0, 3, image.shape)).clip(0, 255).astype(np.uint8)
+    assert choose(noisy).method == "watershed"
 
 
 def test_a_cell_comes_in_parts_on_background() -> None:
@@ -145,3 +231,18 @@ def test_a_cell_is_blurred_by_how_large_it_is_shown() -> None:
         chosen = choose(image).params
         assert isinstance(chosen, multi_otsu.Params)
         assert chosen.sigma == pytest.approx(min(image.shape[:2]) / 120)
+
+
+def test_an_image_that_was_changed_is_looked_at_again() -> None:
+    image = np.zeros((60, 80, 3), np.uint8)
+    image[20:40, 30:50] = 200
+    before = choose(image).reason
+    image[20:40, 5:15] = 200
+    assert choose(image).reason != before
+
+
+def test_a_read_only_image_is_looked_at_once() -> None:
+    image = np.ascontiguousarray(data.coffee()[::4, ::4])
+    image.flags.writeable = False
+    assert choose(image) is choose(image)
+    assert choose(image.copy()) is not choose(image)

@@ -211,10 +211,10 @@ def test_scenes_over_n_regions(shared_data: Path) -> None:
         with Image.open(shared_data / item["image"]) as opened:
             image = np.array(opened.convert("RGB"))
         truths = [np.array(Image.open(shared_data / mask)).astype(np.int32) for mask in item["masks"]]
-        found = [segment(image, method="region_merging", n_regions=count).label_map for count in (5, 10, 20)]
+        found = [segment(image, method="region_merging", n_regions=count).label_map for count in (4, 6, 10, 20)]
         table.append([np.mean([covering(truth, label_map) for truth in truths]) for label_map in found])
-    assert np.mean(table, axis=0).max() > 0.63
-    assert np.max(table, axis=1).mean() > 0.67
+    assert np.mean(table, axis=0).max() > 0.65
+    assert np.max(table, axis=1).mean() > 0.68
 
 
 def test_a_threshold_merges_what_costs_less() -> None:

@@ -54,6 +54,19 @@ def test_bright_lines_by_themselves() -> None:
     assert f1(segment(255 - image, method="ridge").label_map > 0, covered > 0.4) > 0.9
 
 
+def test_of_dark_and_bright_lines_the_dark_ones_unless_the_bright_ones_are_far_more() -> None:
+    image = (128 + 2 * grain(np.random.default_rng(0), (480, 320), 1.0))[:, :, None].repeat(3, axis=2)
+    image[60:64, 20:300] -= 45
+    image[120:124, 20:300] += 65
+    one = image.clip(0, 255).astype(np.uint8)
+    assert segment(one, method="ridge").label_map[61, 40:280].all()
+    for row in (190, 260, 330, 400):
+        image[row : row + 4, 20:300] += 65
+    several = segment(image.clip(0, 255).astype(np.uint8), method="ridge").label_map
+    assert several[121, 40:280].all()
+    assert not several[61].any()
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_grain_alone_has_no_lines(seed: int) -> None:
     image = 128 + 15 * grain(np.random.default_rng(seed), (200, 300), 1.0)

@@ -1,6 +1,7 @@
 """How much the two halves of a disc differ around each pixel, for several directions of the cut between them."""
 
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -11,46 +12,60 @@ UNIT = 16
 """What one pixel counts; it is shared out between two bins in these steps, so that sums stay exact."""
 
 
-@cache
-def _half_rows(radius: int, directions: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """List the rows of each half disc as runs of columns, without the pixels on the cut: they belong to neither half.
+BAND = 32
+"""Rows that are counted in one go, end to end: the loop along a single short row would mostly begin and end."""
 
-    Returns the runs of all halves, int64 (n, 3): steps to the row, to the first column and to the column after the
-    last; and where each half starts: for direction d and half h that is entry ``2 * d + h``.
+
+class _Shape(NamedTuple):
+    """A disc without its middle, one half of it for each cut, and the rest of each cut's line, as runs of columns.
+
+    Attributes
+    ----------
+    runs : int64 (n, 3)
+        Steps to the row, to the first column and to the column after the last.
+    starts : int64 (2 * directions + 2,)
+        Where each part begins: the disc, then for each direction its half and its line.
     """
+
+    runs: npt.NDArray[np.int64]
+    starts: npt.NDArray[np.int64]
+
+
+@cache
+def _shape(radius: int, directions: int) -> _Shape:
+    """Draw the parts of a disc. The pixels on a cut belong to neither half, and the middle is on every cut."""
     span = np.arange(-radius, radius + 1)
     down, right = np.meshgrid(span, span, indexing="ij")
-    disc = down**2 + right**2 <= (radius + 0.4) ** 2
-    runs: list[tuple[int, int, int]] = []
-    starts = [0]
+    disc = (down**2 + right**2 <= (radius + 0.4) ** 2) & ((down != 0) | (right != 0))
+    parts = [disc]
     for number in range(directions):
         angle = np.pi * number / directions
         side = -down * np.cos(angle) - right * np.sin(angle)
-        for sign in (1, -1):
-            half = disc & (side * sign > 1e-6)
-            for row, part in zip(span.tolist(), half, strict=True):
-                cols = span[part]
-                if cols.size:
-                    runs.append((row, int(cols[0]), int(cols[-1]) + 1))
-            starts.append(len(runs))
-    return np.array(runs, np.int64), np.array(starts, np.int64)
+        parts += [disc & (side > 1e-6), disc & (np.abs(side) <= 1e-6)]
+    runs: list[tuple[int, int, int]] = []
+    starts = [0]
+    for part in parts:
+        for row, inside in zip(span.tolist(), part, strict=True):
+            edges = np.flatnonzero(np.diff(np.concatenate(([False], inside, [False])))) - radius
+            runs += [(row, first, last) for first, last in edges.reshape(-1, 2).tolist()]
+        starts.append(len(runs))
+    return _Shape(np.array(runs, np.int64), np.array(starts, np.int64))
 
 
 @compiled
 def _running_sums(
     low: npt.NDArray[np.uint8], shares: npt.NDArray[np.uint8], n_bins: int, radius: int
-) -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.int32]]:
+) -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.bool_]]:
     """Sum each bin along the rows of an image that is framed by pixels of no bin.
 
     Returns the sums, uint16 (n_bins + 1, H + 2 radius, W + 2 radius + 1), which may run over as differences of them
-    stay right, and the columns that hold anything, int32 (n_bins + 1, H + 2 radius, 2). The last bin counts all pixels.
+    stay right, and which rows hold anything, bool (n_bins + 1, H + 2 radius). The last bin counts all pixels.
     """
     height, width = low.shape
     sums = np.zeros((n_bins + 1, height + 2 * radius, width + 2 * radius + 1), np.uint16)
-    spans = np.zeros((n_bins + 1, height + 2 * radius, 2), np.int32)
-    spans[:, :, 0] = width + 2 * radius
+    holds = np.zeros((n_bins + 1, height + 2 * radius), np.bool_)
     for row in range(height):
-        line, span = sums[:, row + radius], spans[:, row + radius]
+        line, any_in = sums[:, row + radius], holds[:, row + radius]
         for col in range(width):
             at, share = low[row, col], np.uint16(shares[row, col])
             place = col + radius + 1
@@ -59,80 +74,100 @@ def _running_sums(
                 bin_at = at + part
                 if weight > 0 and bin_at < n_bins:
                     line[bin_at, place] += weight
-                    span[bin_at, 0] = min(span[bin_at, 0], col)
-                    span[bin_at, 1] = col + 1
+                    any_in[bin_at] = True
             line[n_bins, place] = UNIT
-        span[n_bins, 0], span[n_bins, 1] = 0, width
+        any_in[n_bins] = True
         for number in range(n_bins + 1):
             total = np.uint16(0)
             for place in range(line.shape[1]):
                 total += line[number, place]
                 line[number, place] = total
-    return sums, spans
+    return sums, holds
 
 
 @compiled
-def _count(
+def _add_runs(
     sums: npt.NDArray[np.uint16],
     base: int,
     stride: int,
     runs: npt.NDArray[np.int64],
-    first: int,
-    last: int,
     counts: npt.NDArray[np.uint16],
-    begin: int,
-    end: int,
+    n_places: int,
 ) -> None:
-    """Count one bin in a half disc around the pixels from one column to another of a row."""
-    for col in range(begin, end):
-        counts[np.uint64(col)] = 0
-    for run in range(first, last):
+    """Count one bin in some runs around each of the places that follow one another."""
+    for run in range(runs.shape[0]):
         left = base + runs[run, 0] * stride + runs[run, 1]
         right = base + runs[run, 0] * stride + runs[run, 2]
-        for col in range(begin, end):
-            counts[np.uint64(col)] += np.uint16(sums[np.uint64(right + col)] - sums[np.uint64(left + col)])
+        for at in range(n_places):
+            counts[np.uint64(at)] += np.uint16(sums[np.uint64(right + at)] - sums[np.uint64(left + at)])
+
+
+@compiled
+def _add_distances(
+    disc: npt.NDArray[np.uint16],
+    one: npt.NDArray[np.uint16],
+    line: npt.NDArray[np.uint16],
+    scale: npt.NDArray[np.float32],
+    other_scale: npt.NDArray[np.float32],
+    total: npt.NDArray[np.float32],
+    n_places: int,
+) -> None:
+    """Add what one bin has to say to the chi-squared distance of the two halves, at each place."""
+    for place in range(n_places):
+        at = np.uint64(place)
+        other = np.uint16(disc[at] - one[at] - line[at])
+        here, there = np.float32(one[at]) * scale[at], np.float32(other) * other_scale[at]
+        total[at] += (here - there) * (here - there) / (here + there + np.float32(1e-9))
 
 
 @compiled
 def _half_disc_gradient(
     sums: npt.NDArray[np.uint16],
-    spans: npt.NDArray[np.int32],
+    holds: npt.NDArray[np.bool_],
     runs: npt.NDArray[np.int64],
     starts: npt.NDArray[np.int64],
     radius: int,
 ) -> npt.NDArray[np.float32]:
-    n_bins, height, stride = spans.shape[0] - 1, spans.shape[1] - 2 * radius, sums.shape[2]
+    n_bins, height, stride = holds.shape[0] - 1, holds.shape[1] - 2 * radius, sums.shape[2]
     width = stride - 2 * radius - 1
     flat = sums.reshape(-1)
-    directions = (starts.size - 1) // 2
-    result = np.zeros((directions, height, width), np.float32)
-    one, other = np.empty(width, np.uint16), np.empty(width, np.uint16)
-    scale, other_scale = np.empty(width, np.float32), np.empty(width, np.float32)
-    for row in range(height):
-        for direction in range(directions):
-            middle, first, last = starts[2 * direction + 1], starts[2 * direction], starts[2 * direction + 2]
-            total = result[direction, row]
-            for step in range(n_bins + 1):
-                # the last one, of all pixels, comes first
-                number = n_bins if step == 0 else step - 1
-                begin, end = width, 0
-                for near in range(row, row + 2 * radius + 1):
-                    begin, end = min(begin, spans[number, near, 0] - radius), max(end, spans[number, near, 1] + radius)
-                begin, end = max(begin, 0), min(end, width)
-                base = (number * spans.shape[1] + row + radius) * stride + radius
-                _count(flat, base, stride, runs, first, middle, one, begin, end)
-                _count(flat, base, stride, runs, middle, last, other, begin, end)
+    directions = starts.size // 2 - 1
+    result = np.empty((directions, height, width), np.float32)
+    most = BAND * stride
+    disc, one, line = np.empty(most, np.uint16), np.empty(most, np.uint16), np.empty(most, np.uint16)
+    totals, scales = np.empty((directions, most), np.float32), np.empty((directions, 2, most), np.float32)
+    for top in range(0, height, BAND):
+        end = min(top + BAND, height)
+        n_places = (end - top) * stride - (stride - width)
+        totals[:] = 0
+        for step in range(n_bins + 1):
+            # the last one, of all pixels, comes first
+            number = n_bins if step == 0 else step - 1
+            if not holds[number, top : end + 2 * radius].any():
+                continue
+            base = (number * holds.shape[1] + top + radius) * stride + radius
+            disc[:n_places] = 0
+            _add_runs(flat, base, stride, runs[: starts[1]], disc, n_places)
+            for direction in range(directions):
+                first, middle, last = starts[2 * direction + 1], starts[2 * direction + 2], starts[2 * direction + 3]
+                one[:n_places] = 0
+                line[:n_places] = 0
+                _add_runs(flat, base, stride, runs[first:middle], one, n_places)
+                _add_runs(flat, base, stride, runs[middle:last], line, n_places)
+                total, scale, other_scale = totals[direction], scales[direction, 0], scales[direction, 1]
                 if step == 0:
-                    for col in range(width):
-                        scale[col] = np.float32(1) / np.float32(one[col])
-                        other_scale[col] = np.float32(1) / np.float32(other[col])
+                    for place in range(n_places):
+                        scale[place] = np.float32(1) / np.float32(one[place])
+                        other = np.uint16(disc[place] - one[place] - line[place])
+                        other_scale[place] = np.float32(1) / np.float32(other)
                     continue
-                for at in range(begin, end):
-                    here = np.float32(one[np.uint64(at)]) * scale[np.uint64(at)]
-                    there = np.float32(other[np.uint64(at)]) * other_scale[np.uint64(at)]
-                    total[np.uint64(at)] += (here - there) * (here - there) / (here + there + np.float32(1e-9))
-            for col in range(width):
-                total[col] = np.float32(0.5) * total[col] if scale[col] < 2 and other_scale[col] < 2 else 0
+                _add_distances(disc, one, line, scale, other_scale, total, n_places)
+        for direction in range(directions):
+            for row in range(top, end):
+                for col in range(width):
+                    at = np.uint64((row - top) * stride + col)
+                    has_both = scales[direction, 0, at] < 2 and scales[direction, 1, at] < 2
+                    result[direction, row, col] = np.float32(0.5) * totals[direction, at] if has_both else 0
     return result
 
 
@@ -159,10 +194,10 @@ def half_disc_gradient(
     """
     low = np.minimum(values, n_bins - 1).astype(np.uint8)
     shares = ((values - low) * UNIT + 0.5).astype(np.uint8)
-    sums, spans = _running_sums(as_input(low), as_input(shares), n_bins, radius)
-    runs, starts = _half_rows(radius, directions)
+    sums, holds = _running_sums(as_input(low), as_input(shares), n_bins, radius)
+    shape = _shape(radius, directions)
     gradient: npt.NDArray[np.float32] = _half_disc_gradient(
-        as_input(sums), as_input(spans), as_input(runs), as_input(starts), radius
+        as_input(sums), as_input(holds), as_input(shape.runs), as_input(shape.starts), radius
     )
     return gradient
 

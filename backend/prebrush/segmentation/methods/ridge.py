@@ -34,6 +34,9 @@ GAP_PX = 6.0
 """Short pieces this near to a long one continue it."""
 SPECK_PX = 6.0
 """But not if they are below this length."""
+DARK_FIRST = 2.0
+"""How many times as much bright lines must have to show: cracks, vessels and joints are dark, and what is bright beside
+them is paint, or the rims of stains and shadows."""
 DARKEST = 40.0
 """Grey levels added before the logarithm."""
 
@@ -57,6 +60,24 @@ class Params:
     channel: str = param("gray", choices=tuple(CHANNELS), help="What is filtered; green suits photos of the retina.")
 
 
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """The lines of one polarity.
+
+    Attributes
+    ----------
+    mask : bool (H, W)
+    amount : float
+        How much there is to them: their response, summed up in multiples of the ground's.
+    ground : float
+        The response that three quarters of the pixels do not reach.
+    """
+
+    mask: Mask
+    amount: float
+    ground: float
+
+
 def segment(image: RGBImage, params: Params, prompt: Prompt) -> LabelMap:
     """Find thin lines.
 
@@ -71,9 +92,9 @@ def segment(image: RGBImage, params: Params, prompt: Prompt) -> LabelMap:
     image : uint8 (H, W, 3)
         RGB, read-only.
     params : Params
-        With ``polarity="auto"`` the side with more to show is taken. Where ``sigma_min`` and ``sigma_max`` are equal,
-        that one width is used. For Frangi's filter the square root of the response is compared, as it grows with the
-        square of the contrast.
+        With ``polarity="auto"`` dark lines are taken, unless bright ones have twice as much to show. Where
+        ``sigma_min`` and ``sigma_max`` are equal, that one width is used. For Frangi's filter the square root of the
+        response is compared, as it grows with the square of the contrast.
     prompt : Prompt
         Not used.
 
@@ -100,15 +121,19 @@ def segment(image: RGBImage, params: Params, prompt: Prompt) -> LabelMap:
     (np.True_, np.False_)
     """
     del prompt
+    found = find_lines(image, params)
+    weights = {"dark": DARK_FIRST, "bright": 1.0}
+    best = max(found, key=lambda side: weights[side] * found[side].amount)
+    return found[best].mask.astype(np.int32)
+
+
+def find_lines(image: RGBImage, params: Params) -> dict[str, Lines]:
+    """Find the dark and the bright lines of an image, uint8 (H, W, 3): of one polarity alone if the knob says so."""
     several = params.sigma_max > params.sigma_min
     sigmas = np.geomspace(params.sigma_min, params.sigma_max, params.n_sigmas if several else 1).tolist()
-    dark, bright = stage(_responses, image, params.channel, sigmas, params.filter)
-    found = {}
-    for polarity, response in (("dark", dark), ("bright", bright)):
-        if params.polarity in ("auto", polarity):
-            found[polarity] = _trace(response, params)
-    best = max(found.values(), key=lambda side: side[1])
-    return best[0].astype(np.int32)
+    responses = stage(_responses, image, params.channel, sigmas, params.filter)
+    sides = zip(("dark", "bright"), responses, strict=True)
+    return {side: _trace(response, params) for side, response in sides if params.polarity in ("auto", side)}
 
 
 def _responses(image: RGBImage, channel: str, sigmas: list[float], filter_name: str) -> tuple[Response, Response]:
@@ -126,8 +151,8 @@ def _to_contrast(gray: GrayImage) -> npt.NDArray[np.float32]:
     return np.asarray(levels.astype(np.float32)[gray], np.float32)
 
 
-def _trace(response: Response, params: Params) -> tuple[Mask, float]:
-    """Cut with hysteresis; return the lines and how much there is to them, in multiples of the ground's response."""
+def _trace(response: Response, params: Params) -> Lines:
+    """Cut with hysteresis."""
     if params.filter == "frangi":
         response = np.sqrt(response)
     # every fourth pixel is enough for two percentiles
@@ -141,7 +166,7 @@ def _trace(response: Response, params: Params) -> tuple[Mask, float]:
     clear[0] = False
     kept = clear & (length >= SHARE_OF_LONGEST * length[clear].max(initial=0))
     lines = _continue_lines(kept[pieces], pieces, length)
-    return lines, float(supports[lines].sum()) / max(ground, floor, 1e-6)
+    return Lines(lines, float(supports[lines].sum()) / max(ground, floor, 1e-6), ground)
 
 
 def _continue_lines(lines: Mask, pieces: LabelMap, length: Response) -> Mask:
@@ -156,4 +181,4 @@ def _continue_lines(lines: Mask, pieces: LabelMap, length: Response) -> Mask:
     return lines | np.asarray(reached[pieces], np.bool_)
 
 
-METHOD = Method(segment, Params, version=3, class_name="foreground", thin=True)
+METHOD = Method(segment, Params, version=4, class_name="foreground", thin=True)

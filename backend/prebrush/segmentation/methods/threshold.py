@@ -20,9 +20,12 @@ from prebrush.segmentation.thresholds import RULES, find_threshold
 AUTOMATIC_CHANNELS = ("gray", "value", "saturation", "a", "b")
 """What the automatic choice compares. Hue is left out: it is noise wherever there is little colour."""
 
-GREEN_WINDOW = 5
-"""Side of the window in which colours are smoothed before greenness is measured."""
-GREEN_TOLERANCE = 25.0
+GREEN_WINDOW, GREEN_REACH = 5, 2.0
+"""Side of the window in which colours are smoothed before greenness is measured, and the standard deviation of the
+weight by distance in it."""
+GREEN_PASSES = 3
+"""How often. Cameras and JPEG hold colour at half the resolution: its noise comes in grains wider than the window."""
+GREEN_TOLERANCE = 15.0
 """Colours that differ by more than about this many levels are not mixed by that, so that thin leaves stay thin."""
 
 
@@ -179,7 +182,9 @@ def _calm(image: RGBImage) -> RGBImage:
 
     Source: C. Tomasi, R. Manduchi, ICCV 1998, doi:10.1109/ICCV.1998.710815
     """
-    return np.asarray(cv2.bilateralFilter(image, GREEN_WINDOW, GREEN_TOLERANCE, 1.5), np.uint8)
+    for _ in range(GREEN_PASSES):
+        image = np.asarray(cv2.bilateralFilter(image, GREEN_WINDOW, GREEN_TOLERANCE, GREEN_REACH), np.uint8)
+    return image
 
 
 def segment(image: RGBImage, params: Params, prompt: Prompt) -> LabelMap:
@@ -206,8 +211,9 @@ def segment(image: RGBImage, params: Params, prompt: Prompt) -> LabelMap:
 
     Notes
     -----
-    Cost: linear in pixels, about a millisecond a megapixel and channel. Fails under uneven light, and where objects and
-    background share their values. `minimum` takes Otsu's threshold where the histogram does not have two peaks.
+    Cost: linear in pixels, about a millisecond a megapixel and channel, 30 with ``excess_green``. Fails under uneven
+    light, and where objects and background share their values. `minimum` takes Otsu's threshold where the histogram
+    does not have two peaks.
 
     Sources: N. Otsu, IEEE Trans. SMC 9(1), 1979, doi:10.1109/TSMC.1979.4310076; C. H. Li, P. K. S. Tam, Pattern
     Recognition Letters 19(8), 1998, doi:10.1016/S0167-8655(98)00057-9; G. W. Zack, W. E. Rogers, S. A. Latt, J.
@@ -252,4 +258,4 @@ def _above_both(gray: GrayImage, low: float, high: float, polarity: Literal["bri
     return np.asarray(reached[pieces] & likely, np.bool_)
 
 
-METHOD = Method(segment, Params, version=3, class_name="foreground")
+METHOD = Method(segment, Params, version=4, class_name="foreground")
