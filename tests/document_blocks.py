@@ -77,11 +77,18 @@ def family(parent: type) -> set[type]:
 
 
 def check_answer(content: dict[str, Any], place: Path) -> None:
-    """Compare the shape of an answer with the one that the server gives."""
+    """Compare an answer with the one that the server gives, but for what changes with every version of a method."""
     image = "data:image/png;base64," + ONE_SQUARE
-    body = {"tasks": [{"id": 1, "data": {"image": image}}], "label_config": SMALLEST_CONFIG.format(BRUSH)}
+    config = SMALLEST_CONFIG.format('<BrushLabels name="mask" toName="image"><Label value="Thing"/></BrushLabels>')
+    body = {"tasks": [{"id": 1, "data": {"image": image}}], "label_config": config}
     given = client(place).post("/predict", json=body).json
-    assert shape_of(content) == shape_of(given)
+    assert without_versions(content) == without_versions(given)
+
+
+def without_versions(answer: dict[str, Any]) -> str:
+    """Write an answer with its regions' ids and the digits of its versions blanked."""
+    text = re.sub(r'("prebrush-\w+)-[0-9a-f]{8}"', r'\1"', json.dumps(answer, sort_keys=True))
+    return re.sub(r'"id": "\w{10}"', '"id": ""', text)
 
 
 ONE_SQUARE = (
@@ -89,15 +96,6 @@ ONE_SQUARE = (
     "RK5CYII="
 )
 """A PNG of 16 x 16 pixels, a bright square on dark ground."""
-
-
-def shape_of(value: Any) -> Any:
-    """Return the keys of objects, the shape of a list's first entry, and the names of types below."""
-    if isinstance(value, dict):
-        return {key: shape_of(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [shape_of(value[0])] if value else []
-    return type(value).__name__
 
 
 def client(place: Path) -> Any:

@@ -101,9 +101,9 @@ class StudioStub:
                 assert item["operator"] == "in"
                 found = [task for task in found if value["min"] <= task["id"] <= value["max"]]
             elif column == "predictions_model_versions":
-                assert item["operator"] == "not_contains"
                 assert isinstance(value, list)
-                found = [task for task in found if not set(versions.get(task["id"], ())) & set(value)]
+                wanted = {"contains": True, "not_contains": False}[item["operator"]]
+                found = [task for task in found if bool(set(versions.get(task["id"], ())) & set(value)) == wanted]
             elif column == "total_predictions":
                 found = [task for task in found if task["total_predictions"] == value]
             else:

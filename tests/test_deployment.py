@@ -21,7 +21,7 @@ from redis_servers import RedisServer, require_redis_server
 
 DOCKER = Path(__file__).resolve().parents[1] / "docker"
 KUBERNETES = DOCKER / "kubernetes"
-MANIFESTS = sorted(path for path in KUBERNETES.glob("*.yaml") if path.name != "kustomization.yaml")
+MANIFESTS = sorted(path for path in KUBERNETES.rglob("*.yaml") if path.name != "kustomization.yaml")
 SECURE = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
 
 
@@ -134,9 +134,15 @@ def test_manifests_fit_the_schemas_of_kubernetes(path, version):
             kubernetes_validate.validate({**resource, "spek": {}}, "1.29", strict=True)
 
 
-def test_kustomization_lists_every_manifest():
-    content = yaml.safe_load((KUBERNETES / "kustomization.yaml").read_text())
-    assert sorted(content["resources"]) == [path.name for path in MANIFESTS]
+def test_kustomizations_list_every_manifest_and_image():
+    for folder in (KUBERNETES, KUBERNETES / "workers"):
+        content = yaml.safe_load((folder / "kustomization.yaml").read_text())
+        here = [path for path in MANIFESTS if path.parent == folder]
+        assert sorted(content["resources"]) == [path.name for path in here]
+        built = {
+            name for path in here for name in re.findall(r"image: (prebrush[\w-]*)$", path.read_text(), re.MULTILINE)
+        }
+        assert {image["name"] for image in content["images"]} == built
 
 
 def test_manifests_point_at_each_other():
@@ -157,8 +163,11 @@ def test_manifests_point_at_each_other():
     assert deployment["selector"] == found["PodDisruptionBudget", "prebrush"]["spec"]["selector"]
 
 
-@pytest.mark.parametrize("owner", [("Deployment", "prebrush"), ("StatefulSet", "prebrush-redis")])
-def test_pods_are_locked_down_and_watched(owner):
+PODS = [("Deployment", "prebrush"), ("Deployment", "prebrush-worker"), ("StatefulSet", "prebrush-redis")]
+
+
+@pytest.mark.parametrize("owner", PODS)
+def test_pods_are_locked_down(owner):
     pod = pod_of(*owner)
     assert pod["securityContext"]["runAsNonRoot"]
     assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
@@ -166,16 +175,34 @@ def test_pods_are_locked_down_and_watched(owner):
     assert pod["enableServiceLinks"] is False
     (container,) = pod["containers"]
     assert container["securityContext"] == SECURE
-    assert {"startupProbe", "readinessProbe", "livenessProbe"} <= container.keys()
     assert container["resources"]["limits"]["memory"]
 
 
-def test_the_pod_runs_as_the_images_user():
+@pytest.mark.parametrize("owner", [owner for owner in PODS if "worker" not in owner[1]])
+def test_pods_that_answer_are_watched(owner):
+    assert {"startupProbe", "readinessProbe", "livenessProbe"} <= pod_of(*owner)["containers"][0].keys()
+
+
+@pytest.mark.parametrize("name", ["prebrush", "prebrush-worker"])
+def test_pods_run_as_the_images_user(name):
     user, group = map(int, re.search(r"^USER (\d+):(\d+)$", (DOCKER / "Dockerfile").read_text(), re.MULTILINE).groups())
-    context = pod_of("Deployment", "prebrush")["securityContext"]
-    assert (context["runAsUser"], context["runAsGroup"]) == (user, group)
-    mounts = {mount["mountPath"] for mount in pod_of("Deployment", "prebrush")["containers"][0]["volumeMounts"]}
+    pod = pod_of("Deployment", name)
+    assert (pod["securityContext"]["runAsUser"], pod["securityContext"]["runAsGroup"]) == (user, group)
+    mounts = {mount["mountPath"] for mount in pod["containers"][0]["volumeMounts"]}
     assert {"/tmp", "/data"} <= mounts
+
+
+def test_workers_have_the_settings_of_the_servers():
+    """Where they differ, a worker leaves the runs alone."""
+    server, worker = (pod_of("Deployment", name)["containers"][0] for name in ("prebrush", "prebrush-worker"))
+    names = [[next(iter(source.values()))["name"] for source in pod["envFrom"]] for pod in (server, worker)]
+    assert names == [["prebrush", "prebrush"]] * 2
+    (cores,) = worker["env"]
+    assert cores["valueFrom"]["resourceFieldRef"] == {"containerName": "worker", "resource": "limits.cpu"}
+    compose = REPLICAS["services"]
+    for name in ("LABEL_STUDIO_URL", "PREBRUSH_STORAGE_URL"):
+        assert compose["worker"]["environment"][name] == compose["prebrush"]["environment"][name]
+    assert compose["worker"]["command"] == worker["command"] == ["prebrush", "worker"]
 
 
 def redis_command(where: str) -> list[str]:

@@ -1,8 +1,9 @@
-"""What a serving process sets once for itself: how its log lines look, when memory goes back to the system."""
+"""What a serving process sets once for itself: its log lines, its memory, its end."""
 
 import ctypes
 import json
 import logging
+import signal
 import sys
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +17,8 @@ LARGE_BLOCK = 8 << 20
 """Bytes from which a block is taken from the system and given back at once; below, it is used again."""
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
 """Numbers of the options, from malloc.h."""
+PR_SET_PDEATHSIG = 1
+"""From sys/prctl.h."""
 
 
 def bound_allocator() -> None:
@@ -32,6 +35,12 @@ def bound_allocator() -> None:
     for option, value in ((M_ARENA_MAX, 1), (M_MMAP_THRESHOLD, LARGE_BLOCK), (M_TRIM_THRESHOLD, 4 * LARGE_BLOCK)):
         if not libc.mallopt(option, value):
             logger.warning("glibc does not take the memory option %d", option)
+
+
+def end_with_parent() -> None:
+    """Have Linux tell this process to stop in order (SIGTERM) when its parent has ended in whatever way."""
+    if sys.platform == "linux" and ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM) != 0:
+        logger.warning("this system does not tell of the end of a parent process")
 
 
 MOST_CHARACTERS = 4000

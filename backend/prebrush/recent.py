@@ -29,6 +29,15 @@ class Recent(Generic[V]):
         """Bytes of all values."""
         return self._max_bytes - self._room
 
+    def __contains__(self, key: str) -> bool:
+        """Tell whether a value is there; it is not counted as asking for it."""
+        return key in self._values
+
+    def names(self) -> list[str]:
+        """List the keys."""
+        with self._lock:
+            return list(self._values)
+
     def get(self, key: str) -> V | None:
         """Return a value, or None if it is not there any more."""
         with self._lock:
@@ -49,3 +58,9 @@ class Recent(Generic[V]):
                 self._room += self._size_of(its_value)
                 left.append(oldest)
         return left
+
+    def drop(self, key: str) -> None:
+        """Forget a value, if it is there."""
+        with self._lock:
+            if key in self._values:
+                self._room += self._size_of(self._values.pop(key))

@@ -5,7 +5,7 @@ import logging
 import numpy as np
 
 from prebrush.errors import PrebrushError
-from prebrush.labelstudio import outlines, rle_kernels
+from prebrush.labelstudio import outlines, passed_over, rle_kernels
 from prebrush.segmentation import METHODS
 from prebrush.segmentation.kernels import warm_all
 
@@ -19,6 +19,7 @@ def warm_kernels() -> None:
     """
     rle_kernels.warm()
     outlines.warm()
+    passed_over.warm()
     warm_all()
     noise = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
     for method in METHODS.values():

@@ -45,6 +45,20 @@ def test_tasks_of_a_project_are_photos_without_being_opened_in_label_studio(conn
     assert connected.get("/playground/project?project=2.1").status_code == 400
 
 
+def test_projects_are_called_by_their_titles_where_label_studio_tells_them(connected, file_server):
+    setup = {"schema": CONFIG, "hostname": file_server.url, "access_token": "t"}
+    connected.post("/setup", json={**setup, "project": "2.1700000000"})
+    # nothing is there yet that could tell
+    assert connected.get("/playground/titles").get_json() == {"titles": {}}
+    (file_server.folder / "api/projects").mkdir()
+    told = file_server.folder / "api/projects/index.html"
+    told.write_text(json.dumps({"results": [{"id": 1, "title": "Röntgen <b>"}, {"id": 3, "title": "other"}]}))
+    assert connected.get("/playground/titles").get_json() == {"titles": {PROJECT: "Röntgen <b>"}}
+    for odd in ('["no object"]', '{"results": 5}', '{"results": [7, {"id": 1}, {"id": 1, "title": 5}]}', "no JSON"):
+        told.write_text(odd)
+        assert connected.get("/playground/titles").get_json() == {"titles": {}}
+
+
 def version_of(client) -> str:
     return client.get("/versions").get_json()["versions"][0]
 
@@ -115,6 +129,7 @@ def test_projects_are_for_this_machine_or_behind_a_password(make_settings, serve
 def test_where_projects_may_not_be_seen_nothing_of_them_is_told(connected):
     foreign = {"Host": "10.0.0.7:9090"}
     assert connected.get("/playground/projects", headers=foreign).get_json() == {"projects": []}
+    assert connected.get("/playground/titles", headers=foreign).get_json() == {"titles": {}}
     assert connected.get(f"/playground/project?project={PROJECT}", headers=foreign).status_code == 403
     for route in ("task", "save"):
         response = connected.post(f"/playground/{route}", json={"project": PROJECT}, headers=foreign)

@@ -1,9 +1,12 @@
 """The server as a process: its start, its words, its answers over a real socket, its end."""
 
 import base64
+import json
 import platform
+import socket
 import subprocess
 import sys
+from urllib.parse import urlsplit
 
 import cv2
 import numpy as np
@@ -47,6 +50,24 @@ def test_projects_are_remembered_across_processes(tmp_path):
         version = server.ask("POST", "/setup", json=setup).json()["model_version"]
     with Server(tmp_path) as server:
         assert server.ask("GET", "/versions").json()["versions"] == [version]
+
+
+def test_two_large_requests_on_one_connection(tmp_path):
+    padding = b" " * 3_000_000
+    body = b'{"tasks": [], "label_config": ' + json.dumps(CONFIG).encode() + padding + b"}"
+    head = f"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n"
+    with Server(tmp_path) as server:
+        address = urlsplit(server.url)
+        with socket.create_connection((address.hostname, address.port), timeout=30) as connection:
+            # the second is on its way before the first was answered, and asks to be told to go on
+            connection.sendall(head.encode() + b"\r\n" + body + head.encode() + b"Expect: 100-continue\r\n\r\n")
+            answers = connection.makefile("rb")
+            assert answers.readline() == b"HTTP/1.1 200 OK\r\n"
+            while not answers.readline().endswith(b"HTTP/1.1 100 Continue\r\n"):
+                pass
+            connection.sendall(body)
+            assert answers.readline() == b"\r\n"
+            assert answers.readline() == b"HTTP/1.1 200 OK\r\n"
 
 
 def test_two_servers_of_one_user_do_not_meet(tmp_path):

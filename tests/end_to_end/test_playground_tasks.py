@@ -17,6 +17,7 @@ def test_tasks_of_a_connected_project_open_and_nothing_is_predicted_for_it(conne
     (project,) = [
         each["project"] for each in ask(connected, "projects")["projects"] if each["number"] == str(connected.project)
     ]
+    assert ask(connected, "titles")["titles"][project]
     asked_before = sum("POST /predict" in line for line in connected.prebrush.log_lines())
 
     told = ask(connected, f"project?project={project}")

@@ -21,7 +21,10 @@ def fuzz_here(target: str, arguments: list[str]) -> None:
     import atheris
 
     # numba cannot compile what has been instrumented; the parsers are elsewhere
-    compiled = ["prebrush.segmentation", "prebrush.labelstudio.rle_kernels", "prebrush.labelstudio.outlines"]
+    compiled = [
+        "prebrush.segmentation",
+        *(f"prebrush.labelstudio.{name}" for name in ("outlines", "passed_over", "rle_kernels")),
+    ]
     with atheris.instrument_imports(include=["prebrush"], exclude=compiled):
         from fuzzing.targets import TARGETS, every
     atheris.Setup([sys.argv[0], *arguments], TARGETS.get(target, every))

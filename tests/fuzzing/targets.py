@@ -52,7 +52,7 @@ def predict(data: bytes) -> None:
                 assert 0 <= top < bottom <= HEIGHT
                 assert 0 <= left < right <= WIDTH
             if prompt:
-                find_touched(request.drafts, request.annotations, prompt, CONTROL, ("Object",), None, (HEIGHT, WIDTH))
+                find_touched(request.body, prompt, CONTROL, ("Object",), None, (HEIGHT, WIDTH))
 
 
 def setup(data: bytes) -> None:

@@ -6,8 +6,10 @@ import json
 import os
 import resource
 import signal
+import socket
 import sqlite3
 import subprocess
+import sys
 import threading
 import time
 
@@ -85,6 +87,28 @@ def test_killed_in_the_middle_of_a_batch(tmp_path):
         answer = server.ask("POST", "/predict", body=batch).json()
         assert all(entry["result"] for entry in answer["results"])
         assert "Traceback" not in server.log
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere gunicorn's worker looks for its master, later")
+def test_without_its_master_a_worker_ends_and_leaves_the_port(tmp_path):
+    with MeasuredServer(tmp_path) as server:
+        worker = server.worker
+        address = server.url.removeprefix("http://").split(":")
+        clients = urllib3.PoolManager(retries=False)
+
+        def is_gone() -> bool:
+            # callers that keep on asking over one connection would keep it alive
+            with contextlib.suppress(urllib3.exceptions.HTTPError):
+                clients.request("GET", f"{server.url}/health", timeout=1)
+            return not worker.exists()
+
+        assert not is_gone()
+        server.process.kill()
+        wait_until(is_gone, patience_s=10)
+        clients.clear()
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((address[0], int(address[1])))
 
 
 def _ask_in_vain(server, batch: bytes) -> None:

@@ -8,7 +8,9 @@ sync_api = pytest.importorskip("playwright.sync_api")
 READ_OVERLAY = """() => {
   const canvas = document.querySelector("#result .overlay");
   const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
-  return [canvas.height, canvas.width, Array.from(data.filter((_, index) => index % 4 === 3))];
+  // white is what lies around an object
+  const isColored = (at) => data[at + 3] > 0 && !(data[at] === 255 && data[at + 1] === 255 && data[at + 2] === 255);
+  return [canvas.height, canvas.width, Array.from({ length: data.length / 4 }, (_, at) => +isColored(4 * at))];
 }"""
 
 
@@ -26,8 +28,8 @@ def settled(page, *words: str) -> str:
 
 def covered(page) -> np.ndarray:
     """Return which pixels of the photo are coloured: bool (H, W)."""
-    height, width, alphas = page.evaluate(READ_OVERLAY)
-    return np.array(alphas, np.uint8).reshape(height, width) > 0
+    height, width, colored = page.evaluate(READ_OVERLAY)
+    return np.array(colored, np.bool_).reshape(height, width)
 
 
 def open_method(page, name: str) -> None:

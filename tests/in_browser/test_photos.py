@@ -97,6 +97,19 @@ def test_what_is_no_image_is_said_in_words(open_page, tmp_path, photos):
     expect(page.locator("#status.error")).to_contain_text("cannot be decoded", timeout=30_000)
 
 
+def test_what_is_left_out_of_many_files_stays_said_until_it_was_read(open_page, photos, tmp_path):
+    for name in ("IMG_0001.HEIC", "paper.pdf"):
+        (tmp_path / name).write_bytes(b"no image of a kind that is read")
+    page = open_page()
+    page.set_input_files("#file", tmp_path / "IMG_0001.HEIC")
+    expect(page.locator("#status.error")).to_contain_text("IMG_0001.HEIC is no image of a kind that is read here")
+    page.set_input_files("#file", [tmp_path / "IMG_0001.HEIC", photos[0], tmp_path / "paper.pdf"])
+    expect(page.locator("#status")).to_contain_text("Left out: IMG_0001.HEIC and paper.pdf.")
+    expect(page.locator("#place")).to_have_text("1 of 1")
+    expect(page.locator(".is-waiting")).to_have_count(0, timeout=60_000)
+    expect(page.locator("#status")).to_contain_text("methods in", timeout=60_000)
+
+
 def test_a_broken_photo_among_good_ones_is_named_and_shows_nothing_of_the_one_before(open_page, photos, tmp_path):
     (tmp_path / "cut.png").write_bytes(photos[0].read_bytes()[:200])
     (tmp_path / "nothing.png").write_bytes(b"")

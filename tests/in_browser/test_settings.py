@@ -44,7 +44,8 @@ def test_a_task_of_a_project_is_tried_and_its_setting_saved(open_page, server, f
     """The stand-in for Label Studio gives a list of tasks and their images."""
     folder = file_server.folder
     (folder / "data/upload/1").mkdir(parents=True)
-    (folder / "api").mkdir()
+    (folder / "api/projects").mkdir(parents=True)
+    (folder / "api/projects/index.html").write_text('{"results": [{"id": 7, "title": "Discs & rings"}]}')
     tasks = []
     for number, photo in enumerate(photos, start=41):
         (folder / "data/upload/1" / photo.name).write_bytes(photo.read_bytes())
@@ -57,7 +58,11 @@ def test_a_task_of_a_project_is_tried_and_its_setting_saved(open_page, server, f
     setup = {"project": "7.1700000000", "schema": config, "hostname": file_server.url, "access_token": "t"}
     setup["extra_params"] = json.dumps({"labels": {"rule": "size"}})
     before = server.ask("POST", "/setup", json=setup).json()["model_version"]
+    server.ask("POST", "/setup", json={**setup, "project": "8.1700000000"})
     page = open_page()
+    names = page.locator("#project option")
+    host = file_server.url
+    expect(names).to_have_text([f"Discs & rings (7) at {host}", f"Project 8 at {host}"])
     page.select_option("#project", "7.1700000000")
     page.click("#open-project")
     expect(page.locator("#place")).to_have_text("1 of 2")

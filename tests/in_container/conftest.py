@@ -62,13 +62,13 @@ class Container:
         self.port = free_port()
         self.data = folder / "data"
         self.data.mkdir(exist_ok=True)
-        user, group = map(int, image.config["User"].split(":"))
-        os.chown(self.data, user, group)
+        self.user, self.group = map(int, image.config["User"].split(":"))
+        os.chown(self.data, self.user, self.group)
         given = {"PREBRUSH_SERVER_HOST": "127.0.0.1", "PREBRUSH_SERVER_PORT": str(self.port), **environ}
-        self._as_user = ["setpriv", f"--reuid={user}", f"--regid={group}", "--clear-groups", "--no-new-privs"]
-        self._as_user += ["env", "-i", f"--chdir={image.config['WorkingDir']}"]
-        self._as_user += [f"{name}={value}" for name, value in {**image.environ, **given}.items()]
-        inside = shlex.join(["chroot", str(image.root), *self._as_user, *command])
+        self._env = ["env", "-i", f"--chdir={image.config['WorkingDir']}"]
+        self._env += [f"{name}={value}" for name, value in {**image.environ, **given}.items()]
+        enter = ["setpriv", "--no-new-privs", "chroot", f"--userspec={self.user}:{self.group}", "--groups="]
+        inside = shlex.join([*enter, str(image.root), *self._env, *command])
         self._log = (folder / "log").open("w+")
         self.process = subprocess.Popen(
             ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", f"{PREPARE}\nexec {inside}"],
@@ -100,7 +100,8 @@ class Container:
 
     def run(self, *command: str, **environ: str) -> subprocess.CompletedProcess[str]:
         """Run a command inside, as `docker exec` does."""
-        enter = ["nsenter", f"--target={self.first}", "--mount", "--pid", "--root", *self._as_user]
+        enter = ["setpriv", "--no-new-privs", "nsenter", f"--target={self.first}", "--mount", "--pid", "--root"]
+        enter += [f"--setuid={self.user}", f"--setgid={self.group}", *self._env]
         enter += [f"{name}={value}" for name, value in environ.items()]
         return subprocess.run([*enter, *command], capture_output=True, text=True, timeout=300)
 

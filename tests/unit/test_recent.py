@@ -21,3 +21,14 @@ def test_replacing_counts_once_and_too_large_a_value_is_not_kept():
     assert recent.get("b") is None
     recent.put("a", b"again")
     assert recent.get("a") == b"again"
+
+
+def test_what_is_dropped_makes_room():
+    recent = Recent(10, len)
+    recent.put("a", b"1234")
+    recent.put("b", b"1234")
+    recent.drop("a")
+    recent.drop("never there")
+    assert recent.size == 4
+    assert recent.put("c", b"123456") == []
+    assert (recent.names(), "a" in recent, "b" in recent) == (["b", "c"], False, True)

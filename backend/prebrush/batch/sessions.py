@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 
-from prebrush.batch.alone import hold
+from prebrush.batch.alone import hold, hold_project
 from prebrush.batch.chunks import CHUNK_TASKS
 from prebrush.batch.folder import ENDINGS, FilePictures, build_tasks, find_images, name_of
 from prebrush.batch.here import run_here
@@ -70,11 +70,13 @@ class Session:
         wanted = run.project.count(run.version, only_missing=run.only_missing)
         previews = Previews(run.preview)
         warm_kernels()
+        what = f"project {run.project.number}"
         with (
+            hold_project(run.project.key, what),
             (self._folder / "lock").open("wb") as lock,
-            LongProgress(f"project {run.project.number}", wanted, shown=self._show) as progress,
+            LongProgress(what, wanted, shown=self._show) as progress,
         ):
-            hold(lock, f"project {run.project.number} from this folder")
+            hold(lock, f"{what} from this folder")
             journal = FileJournal(self._folder / "uploading.json")
             outcome = run_here(
                 run,

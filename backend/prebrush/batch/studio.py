@@ -92,15 +92,7 @@ class StudioProject:
         StudioError
             Label Studio does not answer as it should.
         """
-        first = chunk.first
-        while first <= chunk.last:
-            found, _ = self._list([_within(first, chunk.last), *_wanted(version, only_missing)], page_size=PAGE)
-            for task in found:
-                yield Task(task.id, task.data if isinstance(task.data, dict) else {})
-            if len(found) < PAGE:
-                return
-            # by id and not by page: what is uploaded meanwhile leaves the list
-            first = found[-1].id + 1
+        return self._tasks(chunk, _wanted(version, only_missing))
 
     def existing(self, chunk: Chunk) -> set[int]:
         """Return the ids of a chunk's tasks, whatever they have."""
@@ -109,6 +101,10 @@ class StudioProject:
     def missing(self, chunk: Chunk, version: str) -> set[int]:
         """Return the ids of a chunk's tasks without a prediction of the version."""
         return {int(task.id) for task in self.tasks(chunk, version, only_missing=False)}
+
+    def predicted(self, chunk: Chunk, version: str) -> set[int]:
+        """Return the ids of a chunk's tasks with a prediction of the version."""
+        return {int(task.id) for task in self._tasks(chunk, [_of_version("contains", version)])}
 
     def upload(self, entries: Mapping[int, bytes]) -> int:
         """Store one encoded prediction for each task, all or, where Label Studio finds a fault, fewer.
@@ -149,6 +145,17 @@ class StudioProject:
             for each in ours[1:]:
                 self._client.predictions.delete(each, request_options=_ONCE)
         return len(ours[1:])
+
+    def _tasks(self, chunk: Chunk, filters: Sequence[Mapping[str, Any]]) -> Iterator[Task]:
+        first = chunk.first
+        while first <= chunk.last:
+            found, _ = self._list([_within(first, chunk.last), *filters], page_size=PAGE)
+            for task in found:
+                yield Task(task.id, task.data if isinstance(task.data, dict) else {})
+            if len(found) < PAGE:
+                return
+            # by id and not by page: what is uploaded meanwhile leaves the list
+            first = found[-1].id + 1
 
     def _list(
         self, filters: Sequence[Mapping[str, Any]], *, page_size: int, ordering: str = "tasks:id"
@@ -215,8 +222,12 @@ def _within(first: int, last: int) -> dict[str, Any]:
 def _wanted(version: str, only_missing: bool) -> list[dict[str, Any]]:
     if only_missing:
         return [_filter(f"total_{each}", "equal", "Number", 0) for each in ("predictions", "annotations")]
+    return [_of_version("not_contains", version)] if version else []
+
+
+def _of_version(operator: str, version: str) -> dict[str, Any]:
     # the filter goes through a list of texts; given a text, it would go through its letters
-    return [_filter("predictions_model_versions", "not_contains", "List", [version])] if version else []
+    return _filter("predictions_model_versions", operator, "List", [version])
 
 
 def _filter(column: str, operator: str, kind: str, value: object) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 Label Studio takes the same prediction twice if it is sent twice. So nothing is sent again before it was asked what has
 arrived; and where an upload may still be under way, because its sender died or its answer did not come, that takes a
-while. Should one arrive even later, its double is taken away at the end.
+while. Should one arrive even later, its double is taken away at the end. Of another run over the same project this one
+knows nothing, so it asks just before it sends.
 """
 
 import logging
@@ -63,7 +64,7 @@ class Uploader:
             self.settle(Chunk(int(first), int(last)))
 
     def upload(self, chunk: Chunk, entries: Mapping[int, bytes]) -> list[Failure]:
-        """Upload the predictions of a chunk's tasks; return those that could not be stored, with the reason.
+        """Upload the predictions that a chunk's tasks lack; return those that could not be stored, with the reason.
 
         Raises
         ------
@@ -72,6 +73,10 @@ class Uploader:
         """
         failures: list[Failure] = []
         for part in _parts(entries):
+            for task in self._project.predicted(chunk, self._version):
+                part.pop(task, None)
+            if not part:
+                continue
             self._journal.begin(chunk.key, list(part))
             failures += self._upload(chunk, part)
             self._journal.end(chunk.key)

@@ -11,6 +11,7 @@ import numpy as np
 from prebrush.datatypes import Control, Mask, Prompt
 from prebrush.errors import InvalidBody, InvalidPrompt
 from prebrush.labelstudio.bounds import refuse_many_parts
+from prebrush.labelstudio.passed_over import Body
 from prebrush.labelstudio.request import MOST_MARKED
 from prebrush.labelstudio.shapes import read_mask
 
@@ -34,6 +35,15 @@ class _Result(msgspec.Struct):
     value: dict[str, msgspec.Raw] = {}
 
 
+class _Task(msgspec.Struct):
+    drafts: msgspec.Raw = msgspec.Raw(b"[]")
+    annotations: msgspec.Raw = msgspec.Raw(b"[]")
+
+
+class _Predict(msgspec.Struct):
+    tasks: list[_Task]
+
+
 class _Work(msgspec.Struct):
     result: list[msgspec.Raw] | None = None
     updated_at: str | None = None
@@ -55,8 +65,7 @@ class Drawn:
 
 
 def find_touched(
-    drafts: bytes,
-    annotations: bytes,
+    body: Body,
     prompt: Prompt,
     control: Control,
     names: Collection[str],
@@ -67,8 +76,8 @@ def find_touched(
 
     Parameters
     ----------
-    drafts, annotations : bytes
-        Lists of works, JSON, as a task has them.
+    body : Body
+        Of ``/predict``; the drafts and annotations of its first task are looked at.
     prompt : Prompt
     control : Control
         The tag that is filled.
@@ -84,7 +93,7 @@ def find_touched(
         None where nothing is touched, and where what was sent cannot be read: it is only looked at to help.
     """
     kind = control.tag.lower()
-    results = [each for each in _newest_results(drafts, annotations) if each.id and each.to_name == control.to_name]
+    results = [each for each in _newest_results(body) if each.id and each.to_name == control.to_name]
     if names and control.labels_from:
         labeled = {each.id for each in results if _has_label(each, control.labels_from, "labels", names)}
         results = [each for each in results if each.id in labeled]
@@ -101,8 +110,12 @@ def find_touched(
     return None
 
 
-def _newest_results(drafts: bytes, annotations: bytes) -> Iterator[_Result]:
-    for works in (drafts, annotations):
+def _newest_results(body: Body) -> Iterator[_Result]:
+    try:
+        task = msgspec.json.decode(body, type=_Predict).tasks[0]
+    except _UNREADABLE:
+        return
+    for works in (task.drafts, task.annotations):
         try:
             found = msgspec.json.decode(works, type=list[_Work])
         except _UNREADABLE:

@@ -3,21 +3,19 @@
 An outline runs along the edges between pixels, not through their centres: that keeps small and thin segments whole.
 """
 
-from collections.abc import Callable
-from typing import Any, TypeAlias, TypeVar, cast
+from typing import TypeAlias
 
 import cv2
-import numba
 import numpy as np
 import numpy.typing as npt
 
 from prebrush.datatypes import LabelMap, Mask
+from prebrush.labelstudio.compiled import compiled
 
 Boxes: TypeAlias = npt.NDArray[np.int32]
 """(n + 1, 4), half-open (top, left, bottom, right) of each number; bottom is 0 where a number has no pixel."""
 Outline: TypeAlias = npt.NDArray[np.float64]
 """(k, 2), at least three corners (x, y) in pixels from the image's top left corner."""
-F = TypeVar("F", bound=Callable[..., Any])
 
 MAX_POINTS = 300
 """Most corners of an outline; a person can hardly correct more, and the editor slows down."""
@@ -35,10 +33,6 @@ _SPECK_PX = 9.0
 _SPECK_FRACTION = 0.02
 _FINEST_PX, _COARSEST_PX = 0.1, 2.0
 _TOLERANCE_FRACTION = 0.15
-
-
-def _compiled(function: F) -> F:
-    return cast("F", numba.njit(nogil=True, cache=True)(function))
 
 
 def find_boxes(label_map: LabelMap) -> Boxes:
@@ -62,7 +56,7 @@ def find_boxes(label_map: LabelMap) -> Boxes:
     return _find_boxes(pixels, int(label_map.max(initial=0)))
 
 
-@_compiled
+@compiled
 def _find_boxes(label_map: LabelMap, count: int) -> Boxes:
     height, width = label_map.shape
     boxes = np.zeros((count + 1, 4), np.int32)

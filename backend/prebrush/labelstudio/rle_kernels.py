@@ -7,14 +7,13 @@ Bits are written to uint64 words, most significant first, so that a run changes 
 Numbers are int64 or uint64, never mixed in one operation, which numba would do in floats.
 """
 
-from collections.abc import Callable
-from typing import Any, TypeAlias, TypeVar, cast
+from typing import TypeAlias
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
-Function = TypeVar("Function", bound=Callable[..., Any])
+from prebrush.labelstudio.compiled import compiled, inlined
+
 Bytes: TypeAlias = npt.NDArray[np.uint8]
 Words: TypeAlias = npt.NDArray[np.uint64]
 Counts: TypeAlias = npt.NDArray[np.int64]
@@ -33,17 +32,7 @@ RUN_SIZES = 0x10_08_04_03
 COMPLETE, TRUNCATED, OVERRUN = 0, 1, 2
 
 
-def _compiled(function: Function) -> Function:
-    """Compile without the interpreter lock, so that requests in other threads go on; kept on disk between runs."""
-    return cast("Function", numba.njit(nogil=True, cache=True)(function))
-
-
-def _inlined(function: Function) -> Function:
-    """Compile as a part of its callers: a call with whole arrays takes longer than the few operations in it."""
-    return cast("Function", numba.njit(nogil=True, cache=True, forceinline=True)(function))
-
-
-@_compiled
+@compiled
 def find_runs(pixels: Pixels, position: int, values: Numbers, starts: Numbers) -> tuple[int, int]:
     """List runs of equal pixels from `position` on, until the image or the room in `values` and `starts` ends.
 
@@ -82,13 +71,13 @@ def find_runs(pixels: Pixels, position: int, values: Numbers, starts: Numbers) -
     return position, count
 
 
-@_inlined
+@inlined
 def _size_index(n_values: int) -> int:
     """Choose the run size, of 3, 4, 8 and 16 bits, for so many values."""
     return (n_values > 8) + (n_values > 16) + (n_values > 256)
 
 
-@_inlined
+@inlined
 def _run_bits(n_pixels: int) -> int:
     """Count the bits of a run of so many pixels: repeat flag, which run size, number of values - 1, value."""
     n_values = 4 * n_pixels
@@ -96,7 +85,7 @@ def _run_bits(n_pixels: int) -> int:
     return n_codes * (11 + ((RUN_SIZES >> (8 * _size_index(n_values))) & 31))
 
 
-@_compiled
+@compiled
 def add_bits(values: Numbers, starts: Numbers, stop: int, ends: Counts, n_bits: Counts) -> None:
     """Add to ``n_bits[i - 1]`` what the runs of value i take, and the zeros before them; 0 is no value.
 
@@ -112,7 +101,7 @@ def add_bits(values: Numbers, starts: Numbers, stop: int, ends: Counts, n_bits: 
             ends[stream] = end
 
 
-@_inlined
+@inlined
 def _put(words: Words, bit: int, code: int, length: int) -> int:
     """Write the `length` low bits of `code` at `bit`, where there are zeros; return the next bit."""
     left = np.uint64(code) << np.uint64(64 - length)
@@ -124,7 +113,7 @@ def _put(words: Words, bit: int, code: int, length: int) -> int:
     return bit + length
 
 
-@_compiled
+@compiled
 def put_runs(values: Numbers, starts: Numbers, stop: int, ends: Counts, bits: Counts, words: Words) -> None:
     """Write what `add_bits` counts: the runs of value i, and the zeros before them, at ``bits[i - 1]`` in `words`.
 
@@ -151,20 +140,20 @@ def put_runs(values: Numbers, starts: Numbers, stop: int, ends: Counts, bits: Co
             ends[stream] = end
 
 
-@_compiled
+@compiled
 def put_headers(header: int, length: int, bits: Counts, words: Words) -> None:
     """Write the same header at the start of every stream."""
     for index in range(bits.shape[0]):
         bits[index] = _put(words, bits[index], header, length)
 
 
-@_inlined
+@inlined
 def _signed(number: np.uint64) -> int:
     """Turn a number below 2**63 into the type that positions are counted in."""
     return np.int64(number)  # type: ignore[return-value]  # int64 is what numba makes of an int
 
 
-@_inlined
+@inlined
 def _take(stream: Bytes, bit: int) -> np.uint64:
     """Read the bits from `bit` on: 57 at least, highest first."""
     byte = np.uint64(bit >> 3)
@@ -175,7 +164,7 @@ def _take(stream: Bytes, bit: int) -> np.uint64:
     return window << np.uint64(bit & 7)
 
 
-@_compiled
+@compiled
 def read_alpha(
     stream: Bytes,
     n_bits: int,
@@ -238,7 +227,7 @@ def read_alpha(
     return COMPLETE
 
 
-@_compiled
+@compiled
 def count_json_bytes(values: Bytes) -> int:
     """Count the bytes of the JSON array that `write_json` makes of at least one value."""
     n_bytes = 1 + 2 * values.shape[0]
@@ -247,7 +236,7 @@ def count_json_bytes(values: Bytes) -> int:
     return n_bytes
 
 
-@_compiled
+@compiled
 def write_json(values: Bytes, digits: Bytes, out: Bytes) -> None:
     """Write the values as a JSON array.
 

@@ -1,7 +1,9 @@
 """What kind of image this is, and which method and knobs suit it; `auto` is the method that does what this says."""
 
 import dataclasses
+import weakref
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import partial
 from types import MappingProxyType
@@ -109,6 +111,10 @@ class Choice:
     cleanup: Mapping[str, object] = field(default_factory=dict)
 
 
+_latest: ContextVar[tuple[weakref.ref[RGBImage], Choice] | None] = ContextVar("latest", default=None)
+"""The image that was looked at last, and what was chosen: both segmentation and clean-up ask."""
+
+
 def choose(image: RGBImage) -> Choice:
     """Choose method and knobs by what a small copy of the image shows.
 
@@ -123,6 +129,17 @@ def choose(image: RGBImage) -> Choice:
         Of the first kind that fits: stained cells, writing, thin dark lines on a dull surface, plants on soil, objects
         on an even background; else a scene.
     """
+    latest = _latest.get()
+    # what may still be written to may have changed
+    if latest is not None and latest[0]() is image and not image.flags.writeable:
+        return latest[1]
+    choice = _look(image)
+    _latest.set((weakref.ref(image), choice))
+    return choice
+
+
+def _look(image: RGBImage) -> Choice:
+    """Try the kinds one after another."""
     small = thumbnail(image)
     as_stained = partial(_as_stained, side=min(image.shape[:2]))
     # letters are too small for the thumbnail; green leaves lie on cracked ground, too, but cracks are in no field

@@ -75,6 +75,7 @@ def run(
     if working != full:
         factor = max(working) / max(full)
         small = shrink(image, *working)
+        small.flags.writeable = False
         params, prompt = shrink_knobs(params, factor), shrink_prompt(prompt, full, working)
         if cleanup is not None:
             cleanup = _shrink_cleanup(cleanup, factor)

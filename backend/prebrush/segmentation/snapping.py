@@ -5,7 +5,7 @@ import numpy as np
 import numpy.typing as npt
 
 from prebrush.datatypes import LabelMap, Mask, RGBImage
-from prebrush.segmentation.filters import blur
+from prebrush.segmentation.filters import blur, squared_gradient
 from prebrush.segmentation.kernels.flooding import flood
 
 GRADIENT_STEPS = 16
@@ -23,12 +23,7 @@ def color_gradient(image: RGBImage, sigma: float) -> npt.NDArray[np.uint16]:
         Of the blur before, in pixels.
     """
     lab = blur(np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2LAB), np.uint8).astype(np.float32), sigma)
-    squared = np.zeros(image.shape[:2], np.float32)
-    for way in ((1, 0), (0, 1)):
-        # the filter's weights sum to 8: the slope from pixel to pixel
-        slope = cv2.Sobel(lab, cv2.CV_32F, *way, scale=0.125, borderType=cv2.BORDER_REPLICATE)
-        squared += (slope**2).sum(axis=2)
-    return np.asarray(np.sqrt(squared) * GRADIENT_STEPS, np.uint16)
+    return np.asarray(np.sqrt(squared_gradient(lab)) * GRADIENT_STEPS, np.uint16)
 
 
 def snap_to_edges(label_map: LabelMap, image: RGBImage, reach: float) -> LabelMap:

@@ -8,10 +8,16 @@ from functools import partial
 from typing import TypeVar
 
 from prebrush.errors import StorageError
+from prebrush.recent import Recent
 from prebrush.storage.port import Storage
 
 T = TypeVar("T")
 _LOG = logging.getLogger(__name__)
+
+KNOWN_BYTES = 32_000_000
+"""Of project state that is remembered beside the storage: some ten thousand projects."""
+HELD_BYTES = 64_000_000
+"""Of project state that waits to be written."""
 
 
 class ForgivingStorage:
@@ -20,9 +26,11 @@ class ForgivingStorage:
     While the storage is away, cache reads are misses and cache writes are dropped. Project state is better kept:
 
     - State that cannot be saved is held in memory, given to whoever loads it from this object, and written by a thread
-      that tries again until it succeeds. It is lost only if this process ends first, which `close` reports.
-    - State once loaded or saved here is remembered, so it can be loaded while the storage is away. If the storage comes
-      back without it (a Redis without persistence, a deleted file), all of it is written again once any is missed.
+      that tries again until it succeeds. It is lost only if this process ends first, which `close` reports, or if more
+      than `HELD_BYTES` of newer state wait, which is logged.
+    - State last loaded or saved here is remembered, up to `KNOWN_BYTES`, for the time that the storage is away.
+      If the storage comes back without it (a Redis without persistence, a deleted file), all that is remembered is
+      written again once any is missed.
 
     Other processes do not see held state before it is written; what one of them saved for the same project in the
     meantime is then overwritten.
@@ -48,8 +56,8 @@ class ForgivingStorage:
         self._failed_at = 0.0
         self.errors = {"read": 0, "write": 0}
         """How many calls failed, by kind."""
-        self._known: dict[str, bytes] = {}
-        self._held: set[str] = set()
+        self._known: Recent[bytes] = Recent(KNOWN_BYTES, _size)
+        self._held: Recent[bytes] = Recent(HELD_BYTES, _size)
         self._saves = 0
         self._lock = threading.Lock()
         # Held during a save, so that an older state never overtakes a newer one. Taken before the other lock.
@@ -70,7 +78,7 @@ class ForgivingStorage:
     @property
     def held(self) -> int:
         """How many projects' states wait in memory to be written."""
-        return len(self._held)
+        return len(self._held.names())
 
     def get(self, key: str) -> bytes | None:
         """Return a cached value; None also while the storage is away."""
@@ -92,8 +100,9 @@ class ForgivingStorage:
         """Return a project's state as this process knows it if the storage is away or has lost it."""
         with self._lock:
             saves = self._saves
-            if project in self._held:
-                return self._known[project]
+            held = self._held.get(project)
+        if held is not None:
+            return held
         answer = self._try(lambda: (self._storage.load_project(project),))
         with self._lock:
             known = self._known.get(project)
@@ -103,7 +112,7 @@ class ForgivingStorage:
             if saves != self._saves and known is not None:
                 return known  # the answer may be older than what was saved while it was on its way
             if state is not None:
-                self._known[project] = state
+                self._known.put(project, state)
         if state is None and known is not None:
             self._hold_what_is_lost()
         return known if state is None else state
@@ -112,16 +121,14 @@ class ForgivingStorage:
         """Replace a project's state now, or as soon as the storage is back."""
         with self._saving:
             with self._lock:
-                self._known[project] = state
+                self._known.put(project, state)
                 self._saves += 1
-            self._write(project)
+            self._write(project, state)
 
     def list_projects(self) -> list[str]:
         """Return the projects that have state, sorted; while the storage is away, those this process knows."""
-        with self._lock:
-            known = set(self._known)
         stored = self._try(self._storage.list_projects)
-        return sorted(known.union(stored or []))
+        return sorted({*self._known.names(), *self._held.names(), *(stored or ())})
 
     def check(self) -> list[str]:
         """Check the storage itself; this alone raises `StorageError`."""
@@ -154,9 +161,8 @@ class ForgivingStorage:
                 _LOG.info("the storage is back: %s", self.where)
         return result
 
-    def _write(self, project: str) -> bool:
-        """Save what is known of a project, or hold it. The caller has ``_saving``."""
-        state = self._known[project]
+    def _write(self, project: str, state: bytes) -> bool:
+        """Save a project's latest state, or hold it. The caller has ``_saving``."""
 
         def save() -> bool:
             self._storage.save_project(project, state)
@@ -165,28 +171,31 @@ class ForgivingStorage:
         saved = self._try(save, "write") is True
         with self._lock:
             if saved:
-                self._held.discard(project)
+                self._held.drop(project)
             else:
-                self._hold(project, "the storage does not take project state; it is held in memory until it does")
+                self._hold(
+                    project, state, "the storage does not take project state; it is held in memory until it does"
+                )
         return saved
 
     def _hold_what_is_lost(self) -> None:
         """Look for everything that is known: a storage that lost one project's state may have come back empty."""
-        with self._lock:
-            names = sorted(self._known.keys() - self._held)
-        for name in names:
-            if self._try(partial(self._is_lost, name)):
+        for name in self._known.names():
+            if name not in self._held and self._try(partial(self._is_lost, name)):
                 with self._lock:
-                    self._hold(name, "the storage no longer has project state that it had; writing it again")
+                    state = self._known.get(name)
+                    if state is not None:
+                        self._hold(name, state, "the storage no longer has project state that it had; writing it again")
 
     def _is_lost(self, project: str) -> bool:
         return self._storage.load_project(project) is None
 
-    def _hold(self, project: str, why: str) -> None:
+    def _hold(self, project: str, state: bytes, why: str) -> None:
         """Keep a project's state until it is written. The caller has ``_lock``."""
-        if not self._held:
+        if not self.held:
             _LOG.warning("%s: %s", why, self.where)
-        self._held.add(project)
+        for lost in self._held.put(project, state):
+            _LOG.error("too much project state waits to be written; that of project %s is lost", lost)
         if not self._closing.is_set() and (self._writer is None or not self._writer.is_alive()):
             self._writer = threading.Thread(target=self._keep_writing, name="storage-writer", daemon=True)
             self._writer.start()
@@ -195,13 +204,17 @@ class ForgivingStorage:
         while not self._closing.wait(self._retry_s):
             self._write_held()
             with self._lock:
-                if not self._held:
+                if not self.held:
                     self._writer = None
                     return
 
     def _write_held(self) -> bool:
         """Try to save everything held; stop at the first that fails."""
         with self._saving:
-            with self._lock:
-                projects = sorted(self._held)
-            return all(self._write(project) for project in projects)
+            waiting = [(project, self._held.get(project)) for project in sorted(self._held.names())]
+            return all(self._write(project, state) for project, state in waiting if state is not None)
+
+
+def _size(state: bytes) -> int:
+    """Tell how many bytes a project takes, with its name and what keeping it costs."""
+    return len(state) + 500

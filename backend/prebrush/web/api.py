@@ -13,6 +13,7 @@ from prebrush.labelstudio.result import encode_response
 from prebrush.predictor import Predictor
 from prebrush.settings import Settings
 from prebrush.version import __version__
+from prebrush.web.bodies import read_body
 from prebrush.web.failures import error_body
 from prebrush.web.metrics import Metrics
 from prebrush.web.readiness import Readiness
@@ -61,8 +62,8 @@ def build_api(
     @api.post("/predict")
     def predict() -> Response:
         # read and parsed before a place is taken: a slow client holds none
-        body = parse_predict(request.get_data(cache=False), max_tasks=settings.server.max_tasks)
-        # gunicorn's, paced by `PacedWorker`; no other server has it
+        body = parse_predict(read_body(request), max_tasks=settings.server.max_tasks)
+        # gunicorn's, paced by ``worker.PacedWorker``; no other server has it
         connection = request.environ.get("gunicorn.socket")
         with room.enter(batch=len(body.tasks) > 1):
             entries, version = predictor.answer(body, getattr(connection, "has_hung_up", never))

@@ -1,4 +1,4 @@
-"""A gunicorn worker whose threads are not held by clients that send their request slowly, or stop in the middle of it.
+"""Connections whose clients must send at a pace, so that slow ones do not hold the threads of the server.
 
 A thread reads a request from a socket without a limit of time, so as many slow clients as there are threads would stop
 the server. Here a client has some seconds, and more as it goes on sending; while requests wait for a thread, it has
@@ -6,23 +6,17 @@ less than one, and must be quick. Some threads never read a large body, however 
 whole requests before it passes them on does the same for many more clients.
 """
 
-import errno
-import logging
 import math
 import select
 import socket
 import threading
 import time
-from collections.abc import Iterable
 from typing import Any
 
-from gunicorn.workers.gthread import ThreadWorker
 from werkzeug.exceptions import RequestTimeout
 
 from prebrush.errors import Overloaded
 from prebrush.web.room import QUICK_THREADS
-
-logger = logging.getLogger(__name__)
 
 GRACE_S = 10.0
 """Time for a request while threads are free."""
@@ -35,14 +29,6 @@ LEAST_BYTES_PER_S_IN_NEED = 1_000_000
 LARGE_BODY_BYTES = 1_000_000
 """From which a body needs a place of its own to be read on."""
 LOOK_EVERY_S = 0.1
-FIRST_BYTE_S = 0.005
-"""A new connection on which nothing comes for so long waits in gunicorn's loop and not on a thread."""
-IDLE_FRACTION = 0.9
-"""Of all connections that there may be; past it the idle ones are closed, the oldest first, for new ones to come."""
-NO_FILE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-"""What the system says where it has no room for one more connection."""
-NO_FILE_PAUSE_S = 0.1
-COMPLAIN_EVERY_S = 60.0
 LAST_BYTES_S = 0.05
 """For what is still on its way when a connection is closed: gunicorn's loop, which serves all, waits for it. A client
 that goes on sending gets no more of it."""
@@ -133,21 +119,26 @@ class PacedSocket:
 
     def recv(self, size: int, flags: int = 0) -> bytes:
         """Receive, in time, or nothing."""
+        buffer = bytearray(size)
+        return bytes(buffer[: self.recv_into(buffer, flags=flags)])
+
+    def recv_into(self, buffer: bytearray | memoryview, size: int = 0, flags: int = 0) -> int:
+        """Receive into a buffer, in time, and return how many bytes; 0 where none come any more."""
         while not self._is_over:
             if math.isfinite(self._closed_at):
                 left_s = self._closed_at + LAST_BYTES_S - time.monotonic()
-                return self._own.recv(size, flags) if left_s > 0 and self.has_come(left_s) else b""
+                return self._own.recv_into(buffer, size, flags) if left_s > 0 and self.has_come(left_s) else 0
             if self.has_come(LOOK_EVERY_S):
-                data = self._own.recv(size, flags)
-                self._received += len(data)
+                count = self._own.recv_into(buffer, size, flags)
+                self._received += count
                 self._need_place()
-                if not data or not self._is_late():
-                    return data
+                if not count or not self._is_late():
+                    return count
             self._is_over = self._is_late()
         if self._in_body:
             self._in_body = False
             raise RequestTimeout("the request came too slowly; send it at once")
-        return b""
+        return 0
 
     def _need_place(self) -> None:
         """Go on with a large body only where that leaves threads for all else."""
@@ -177,93 +168,3 @@ class PacedSocket:
             return False
         except OSError:
             return True
-
-
-class PacedWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is not typed
-    """gunicorn's worker of threads, with paced connections."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._crowd = Crowd(self.cfg.threads)
-        self._complained_at = -math.inf
-        self.worker_connections: int = self.cfg.worker_connections
-
-    def accept(self, *listener: Any) -> None:
-        """Take a new connection; where there is no room for it, it waits. gunicorn's own worker would end."""
-        try:
-            super().accept(*listener)
-        except OSError as error:
-            if error.errno not in NO_FILE:
-                raise
-            if time.monotonic() - self._complained_at > COMPLAIN_EVERY_S:
-                self._complained_at = time.monotonic()
-                logger.warning("a new connection must wait: %s; allow this process more open files", error.strerror)
-            # what was too many once is too many; older gunicorns listen to nobody while they have so many
-            if hasattr(self, "pending_conns"):
-                fewer = max(self.cfg.threads, int(IDLE_FRACTION * self.nr_conns))
-                self.worker_connections = min(self.worker_connections, fewer)
-            time.sleep(NO_FILE_PAUSE_S)
-
-    def enqueue_req(self, conn: Any) -> None:
-        """Hand a connection to the threads; until one takes it, it waits."""
-        # before the parser is made, which keeps the socket
-        if not isinstance(conn.sock, PacedSocket):
-            conn.sock = PacedSocket(conn.sock, self._crowd)
-            # newer gunicorns hand out a connection before anything came on it
-            if hasattr(conn, "wait_for_data"):
-                conn.wait_for_data = lambda _: self._wait_for_data(conn)
-        self._crowd.change(+1)
-        super().enqueue_req(conn)
-
-    @staticmethod
-    def _wait_for_data(conn: Any) -> bool:
-        """Tell whether something has come; gunicorn's own would open a file for that."""
-        conn.data_ready = conn.data_ready or conn.sock.has_come(FIRST_BYTE_S)
-        return bool(conn.data_ready)
-
-    def handle(self, conn: Any) -> Any:
-        """Read one request and answer it."""
-        self._crowd.change(-1)
-        conn.sock.begin()
-        told = super().handle(conn)
-        # older gunicorns give the connection along
-        if not (told[0] if isinstance(told, tuple) else told):
-            conn.sock.end()
-        return told
-
-    def handle_request(self, req: Any, conn: Any) -> Any:
-        """Let the app answer a request whose head was read."""
-        conn.sock.begin_body()
-        try:
-            return super().handle_request(req, conn)
-        finally:
-            conn.sock.end_body()
-
-    def murder_pending(self) -> None:
-        """Close connections on which nothing came; newer gunicorns would wait for them while the server stops."""
-        self._expire(self.pending_conns, self._too_many() if self.alive else len(self.pending_conns))
-        super().murder_pending()
-
-    def murder_keepalived(self, *arguments: Any, **options: Any) -> None:
-        """Close connections on which nothing more came."""
-        # older gunicorns call them differently
-        kept_alive = self.keepalived_conns if hasattr(self, "keepalived_conns") else self._keep
-        self._expire(kept_alive, self._too_many())
-        super().murder_keepalived(*arguments, **options)
-
-    def _too_many(self) -> int:
-        most = int(IDLE_FRACTION * self.worker_connections)
-        return max(0, int(self.nr_conns) - most)
-
-    @staticmethod
-    def _expire(connections: Iterable[Any], count: int) -> None:
-        """Let the time of the oldest be over."""
-        # copied at once, for in older gunicorns threads change them
-        for conn in tuple(connections)[:count]:
-            conn.timeout = 0.0
-
-    def handle_exit(self, sig: Any, frame: Any) -> None:
-        """Stop in order, and tell the app."""
-        self._crowd.is_leaving = True
-        self.app.stop()
-        super().handle_exit(sig, frame)

@@ -124,6 +124,13 @@ def _add_projects(
         # no error: a page without projects is a whole page
         return jsonify(projects=connected.names() if may_see_projects(settings, request.host) else [])
 
+    @playground.get("/titles")
+    def list_titles() -> Response:
+        if not may_see_projects(settings, request.host):
+            return jsonify(titles={})
+        with room.enter():
+            return jsonify(titles=connected.titles())
+
     @playground.get("/project")
     def describe_project() -> Response:
         check_allowed()

@@ -2,12 +2,13 @@
 
 import dataclasses
 import ipaddress
+import logging
 from collections.abc import Mapping
 from typing import Annotated, Any
 
 import msgspec
 
-from prebrush.client import StudioClient
+from prebrush.client import Studio, StudioClient
 from prebrush.errors import ImageNotFound, InvalidBody, StudioError
 from prebrush.labelstudio.config import LabelConfig, parse_label_config
 from prebrush.labelstudio.request import describe, parse_object
@@ -24,6 +25,13 @@ MOST_TASKS = 60
 """Of a project, its first ones: enough to see whether a setting holds."""
 STUDIO_WITHIN_S = 10.0
 """Time for a list of tasks: a person waits for it."""
+TITLES_WITHIN_S = 3.0
+"""Time for a list of titles: without them, projects have their numbers."""
+MOST_STUDIOS = 4
+"""Accounts whose titles are asked for: each may keep the page waiting for them."""
+TITLES_ROUTE = "/api/projects/?include=id,title&page_size=100"
+
+log = logging.getLogger(__name__)
 
 _Project = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
 
@@ -119,6 +127,29 @@ class ConnectedProjects:
             if host:
                 found.append({"project": project, "number": project.partition(".")[0], "host": host})
         return sorted(found, key=lambda each: (each["host"], each["number"].zfill(12)))
+
+    def titles(self) -> dict[str, str]:
+        """Ask Label Studio what the projects are called; those it does not tell of are left out."""
+        projects: dict[Studio, list[str]] = {}
+        for each in self.names():
+            studio = build_studio(self._settings, Account(self._predictor.projects.recall(each["project"])))
+            projects.setdefault(studio, []).append(each["project"])
+        found = {}
+        for studio, names in list(projects.items())[:MOST_STUDIOS]:
+            titles = self._ask_titles(studio)
+            found.update({name: titles[name.partition(".")[0]] for name in names if name.partition(".")[0] in titles})
+        return found
+
+    def _ask_titles(self, studio: Studio) -> dict[str, str]:
+        """Return titles by the projects' numbers; none where Label Studio does not tell them."""
+        try:
+            answer = self._client.get_json(TITLES_ROUTE, studio, timeout_s=TITLES_WITHIN_S)
+        except StudioError as error:
+            log.info("projects are shown by their numbers: %s", error)
+            return {}
+        listed = answer.get("results") if isinstance(answer, dict) else None
+        told = [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+        return {str(each.get("id")): title for each in told if isinstance(title := each.get("title"), str) and title}
 
     def describe(self, project: str) -> dict[str, Any]:
         """Tell a project's first tasks, its labels and the setting in force.

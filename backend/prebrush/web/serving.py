@@ -13,7 +13,7 @@ from prebrush.errors import ConfigError, RequestError
 from prebrush.pictures import build_studio_client
 from prebrush.planning import check_choices
 from prebrush.predictor import build_predictor
-from prebrush.process import bound_allocator, configure_logging
+from prebrush.process import bound_allocator, configure_logging, end_with_parent
 from prebrush.settings import Settings, server_url
 from prebrush.storage import open_storage
 from prebrush.warming import warm_kernels
@@ -120,7 +120,7 @@ def gunicorn_options(settings: Settings) -> dict[str, Any]:
         "bind": f"{server.host}:{server.port}" if ":" not in server.host else f"[{server.host}]:{server.port}",
         # one process: segments, connections and warm kernels are shared by all threads
         "workers": 1,
-        "worker_class": "prebrush.web.pacing.PacedWorker",
+        "worker_class": "prebrush.web.worker.PacedWorker",
         "threads": server.threads,
         "worker_connections": allow_connections(server.threads),
         # a thread may work on one batch for as long as Label Studio waits; the worker's own heartbeat goes on meanwhile
@@ -129,6 +129,8 @@ def gunicorn_options(settings: Settings) -> dict[str, Any]:
         "keepalive": 75,
         "loglevel": "warning",
         "proc_name": "prebrush",
+        # gunicorn's own look for its master comes late: meanwhile the port is taken, and nobody watches over the worker
+        "post_fork": lambda _server, _worker: end_with_parent(),
         "post_worker_init": warm_up,
         # its lines go the way of all others
         "logconfig_dict": {

@@ -122,13 +122,15 @@ def test_stopped_it_finishes_what_runs_and_says_how_to_go_on(tmp_path, label_pro
     stub.stop()
 
 
-def test_two_runs_at_once_are_one_too_many(stub, tmp_path, run, label_project):
+@pytest.mark.parametrize("folder", ["", "elsewhere"])
+def test_two_runs_at_once_are_one_too_many(stub, tmp_path, run, label_project, folder):
+    (tmp_path / "elsewhere").mkdir()
     inside = []
 
     def start_another(_):
         if not inside:
             inside.append(True)
-            second = start(tmp_path, stub)
+            second = start(tmp_path / folder, stub)
             inside.append((second.communicate(timeout=60)[1], second.returncode))
         return True
 

@@ -112,6 +112,21 @@ def test_an_upload_that_arrives_much_later_leaves_no_double(stub, uploader):
     assert_once(stub)
 
 
+def test_what_another_run_has_uploaded_meanwhile_is_not_uploaded_again(stub, uploader):
+    stub.store([{"task": task, "model_version": "v", "result": []} for task in TASKS[:5]])
+    stub.store([{"task": task, "model_version": "older", "result": []} for task in TASKS[5:7]])
+    assert uploader.upload(CHUNK, everything()) == []
+    assert {tuple(stub.versions_of(task)) for task in TASKS[:5]} == {("v",)}
+    assert {tuple(stub.versions_of(task)) for task in TASKS[5:7]} == {("older", "v")}
+    assert {tuple(stub.versions_of(task)) for task in TASKS[7:]} == {("v",)}
+
+
+def test_where_another_run_has_uploaded_all_nothing_is_sent(stub, uploader):
+    stub.store([{"task": task, "model_version": "v", "result": []} for task in TASKS])
+    stub.before_upload = lambda _: pytest.fail("something was uploaded")
+    assert uploader.upload(CHUNK, everything()) == []
+
+
 def test_a_killed_runs_upload_is_waited_for(stub, project, tmp_path):
     FileJournal(tmp_path / "uploading.json").begin(CHUNK.key, TASKS)
     slept = []

@@ -231,3 +231,18 @@ def test_a_cell_is_blurred_by_how_large_it_is_shown() -> None:
         chosen = choose(image).params
         assert isinstance(chosen, multi_otsu.Params)
         assert chosen.sigma == pytest.approx(min(image.shape[:2]) / 120)
+
+
+def test_an_image_that_was_changed_is_looked_at_again() -> None:
+    image = np.zeros((60, 80, 3), np.uint8)
+    image[20:40, 30:50] = 200
+    before = choose(image).reason
+    image[20:40, 5:15] = 200
+    assert choose(image).reason != before
+
+
+def test_a_read_only_image_is_looked_at_once() -> None:
+    image = np.ascontiguousarray(data.coffee()[::4, ::4])
+    image.flags.writeable = False
+    assert choose(image) is choose(image)
+    assert choose(image.copy()) is not choose(image)

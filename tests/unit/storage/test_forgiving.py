@@ -202,3 +202,32 @@ def test_a_defect_is_not_forgiven(storage, inner):
     inner.cache = None
     with pytest.raises(AttributeError):
         storage.get("a")
+
+
+def test_what_is_remembered_is_bounded_and_the_last_stays(monkeypatch, inner):
+    monkeypatch.setattr("prebrush.storage.forgiving.KNOWN_BYTES", 10_000)
+    storage = ForgivingStorage(inner, retry_s=0.01, calm_s=0)
+    for number in range(100):
+        storage.save_project(f"p{number:02}", b"x" * 500)
+    assert storage.list_projects() == sorted(inner.projects)
+    inner.away.add("all")
+    assert storage.list_projects() == [f"p{number}" for number in range(90, 100)]
+    assert (storage.load_project("p99"), storage.load_project("p00")) == (b"x" * 500, None)
+    inner.away.clear()
+    assert storage.load_project("p00") == b"x" * 500
+    storage.close()
+
+
+def test_what_waits_to_be_written_is_bounded_and_what_is_lost_is_told(monkeypatch, inner, log):
+    monkeypatch.setattr("prebrush.storage.forgiving.HELD_BYTES", 10_000)
+    storage = ForgivingStorage(inner, retry_s=1000, calm_s=0)
+    inner.away.add("all")
+    for number in range(12):
+        storage.save_project(f"p{number:02}", b"x" * 500)
+    assert storage.held == 10
+    assert [said for level, said in log() if level == "ERROR"] == [
+        f"too much project state waits to be written; that of project {project} is lost" for project in ("p00", "p01")
+    ]
+    inner.away.clear()
+    storage.close()
+    assert sorted(inner.projects) == [f"p{number:02}" for number in range(2, 12)]

@@ -108,7 +108,8 @@ def _speed(image: RGBImage, alpha: float, sigma: float) -> npt.NDArray[np.float3
     smooth = blur(image.astype(np.float32) / np.float32(255), sigma)
     down = cv2.Sobel(smooth, cv2.CV_32F, 0, 1, ksize=1, scale=0.5, borderType=cv2.BORDER_REPLICATE)
     across = cv2.Sobel(smooth, cv2.CV_32F, 1, 0, ksize=1, scale=0.5, borderType=cv2.BORDER_REPLICATE)
-    gradient = np.sqrt((down**2 + across**2).max(axis=2))
+    squared = down * down + across * across
+    gradient = np.sqrt(np.maximum(np.maximum(squared[..., 0], squared[..., 1]), squared[..., 2]))
     return np.asarray(1 / np.sqrt(1 + np.float32(alpha) * gradient), np.float32)
 
 

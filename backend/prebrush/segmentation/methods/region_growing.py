@@ -3,13 +3,12 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from prebrush.datatypes import LabelMap, Prompt, RGBImage
 from prebrush.segmentation.color import to_lab
-from prebrush.segmentation.filters import blur
+from prebrush.segmentation.filters import blur, squared_gradient
 from prebrush.segmentation.kernels.components import areas_of, connected_components, keep_numbers
 from prebrush.segmentation.kernels.flooding import flood
 from prebrush.segmentation.kernels.growing import grow
@@ -122,11 +121,7 @@ def _grow_everywhere(image: RGBImage, params: Params, *, diagonal: bool, to_mean
 
 def _gradient(lab: npt.NDArray[np.float32]) -> npt.NDArray[np.uint16]:
     """Length of the colour gradient, in `GRADIENT_STEPS` of a unit."""
-    squared = np.zeros(lab.shape[:2], np.float32)
-    for way in ((1, 0), (0, 1)):
-        slope = cv2.Sobel(lab, cv2.CV_32F, *way, scale=0.125, borderType=cv2.BORDER_REPLICATE)
-        squared += (slope**2).sum(axis=2)
-    return np.asarray(np.sqrt(squared) * GRADIENT_STEPS, np.uint16)
+    return np.asarray(np.sqrt(squared_gradient(lab)) * GRADIENT_STEPS, np.uint16)
 
 
 METHOD = Method(segment, Params, version=1, prompts=("points", "boxes", "scribble"))

@@ -19,15 +19,31 @@ export const phrase = (text) => text.split("`").map((part, index) => (index % 2 
 /** Until what was said has been read; where the line lies over the page, it then leaves. */
 const READ_MS = 5000;
 let reading = 0;
+/** What comes while something must be read first: the newest is said when it was. */
+let held = 0;
+let later = null;
 
-/** Show a sentence in the status line, which screen readers read out. */
-export function say(text, { isError = false } = {}) {
+/**
+ * Show a sentence in the status line, which screen readers read out.
+ *
+ * @param isHeld whether it stays until it was read, though more is said that is no error.
+ */
+export function say(text, { isError = false, isHeld = false } = {}) {
+  if (held && !isError && !isHeld) return void (later = text);
+  clearTimeout(held);
+  held = isHeld ? setTimeout(release, READ_MS) : 0;
+  later = null;
   const status = byId("status");
   status.classList.toggle("error", isError);
   status.classList.remove("is-old");
   clearTimeout(reading);
   reading = setTimeout(() => status.classList.add("is-old"), READ_MS);
   if (status.textContent !== text) status.textContent = text;
+}
+
+function release() {
+  held = 0;
+  if (later !== null) say(later);
 }
 
 /** Say what went wrong; what was cancelled did not. */

@@ -1,23 +1,26 @@
 // One method, one photo: sliders with live masks.
 
 import { byId, complain, duration, plural, say } from "./dom.js";
+import { answerInGallery } from "./gallery.js";
 import { drawKnobs } from "./knobs.js";
 import { colorsOf, paint } from "./overlay.js";
-import { draftSize, learnPace } from "./pace.js";
+import { learnPace, draftSize } from "./pace.js";
 import { currentPhoto } from "./photos.js";
 import { askedMarks, clearMarks, isMarked, pointer, startPointing } from "./pointing.js";
 import { Lane } from "./server.js";
 import { askedLabels, changed, choiceOf, defaultsOf, methodOf, onChange, state } from "./state.js";
 import { buildPane, Viewer } from "./viewer.js";
 
-/** Rest after a change that was shown as a draft, before the exact masks are asked for. */
-const REST_MS = 180;
+/** From a change that was shown as a draft until the exact masks are asked for: a hand that drags moves on by then. */
+const REST_MS = 90;
 
 const lane = new Lane("editor");
 // of its own: what is exact may take its time, and the next draft does not wait for it
 const exactLane = new Lane("editor-exact");
 let viewer = null;
 let answer = null;
+/** What was asked last. */
+let newest = null;
 let resting = 0;
 let repainting = 0;
 let paintedReach = 1;
@@ -32,34 +35,45 @@ export async function segment(knob = "") {
   const photo = currentPhoto();
   if (!photo?.bitmap || byId("editor").hidden) return;
   const ask = { choice: choiceOf(state.method), labels: askedLabels(), ...askedMarks() };
-  const { method } = state;
-  const size = knob && !isMarked() ? draftSize(method, knob, photo.bitmap) : null;
+  const question = (newest = { photo, ask, method: state.method, knob });
+  const since = performance.now();
+  const draftPixels = knob && !isMarked() ? draftSize(question.method, knob, photo.bitmap) : 0;
   clearTimeout(resting);
   exactLane.drop();
   byId("result").setAttribute("aria-busy", "true");
-  if (!size) return show(lane, photo, ask, method, knob);
-  const isShown = await show(lane, photo, { ...ask, draft_pixels: size }, method, knob);
-  if (!isShown) return;
-  clearTimeout(resting);
-  resting = setTimeout(() => show(exactLane, photo, ask, method, knob), REST_MS);
+  if (!knob) showFromGallery(question);
+  if (!draftPixels) return show(lane, question);
+  const isShown = await show(lane, question, draftPixels);
+  if (!isShown || question !== newest) return;
+  resting = setTimeout(() => show(exactLane, question), Math.max(0, REST_MS - (performance.now() - since)));
 }
 
-/** Show the answer to a question; tells whether one came. */
-async function show(way, photo, ask, method, knob) {
-  const isDraft = "draft_pixels" in ask;
+/** Show the answer to a question, a draft of so many pixels or the exact one; tells whether one came. */
+async function show(way, question, draftPixels = 0) {
+  const { photo, ask, method, knob } = question;
   try {
-    const found = await way.ask(photo, ask);
+    const found = await way.ask(photo, draftPixels ? { ...ask, draft_pixels: draftPixels } : ask);
     if (!found || photo !== currentPhoto()) return false;
-    answer = found;
-    if (!isMarked()) learnPace(method, knob, photo.bitmap, found.milliseconds, ask.draft_pixels);
-    drawAnswer();
-    if (isDraft) say("A draft; the exact masks follow …");
-    else tell(found);
+    if (!isMarked()) learnPace(method, knob, photo.bitmap, found.milliseconds, draftPixels);
+    draw(found, draftPixels > 0);
   } catch (error) {
     complain(error);
   }
-  if (!isDraft) byId("result").setAttribute("aria-busy", "false");
+  if (!draftPixels && question === newest) byId("result").setAttribute("aria-busy", "false");
   return true;
+}
+
+/** What the gallery has found with this setting is there at once. */
+function showFromGallery({ photo, method }) {
+  const found = answerInGallery(photo, method);
+  if (found && !isMarked()) draw(found, true);
+}
+
+function draw(found, isDraft) {
+  answer = found;
+  drawAnswer();
+  if (isDraft) say("A draft; the exact masks follow …");
+  else tell(found);
 }
 
 function tell({ segments, milliseconds, method, why, note }) {
@@ -68,7 +82,7 @@ function tell({ segments, milliseconds, method, why, note }) {
   const chosen = why.slice(method.length + 2);
   const most = state.regions.max_regions ?? defaultsOf(state.form.regions).max_regions;
   const isFull = !isMarked() && segments === most;
-  const facts = [isElse && ` by ${method}`, isFull && ", as many as max_regions allows", chosen && `: ${chosen}`];
+  const facts = [isElse && ` by ${method}`, isFull && ", cut at max_regions", chosen && `: ${chosen}`];
   say(`${plural(segments, "segment")} in ${duration(milliseconds)}${facts.filter(Boolean).join("")}`);
 }
 

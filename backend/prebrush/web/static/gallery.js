@@ -67,6 +67,12 @@ export async function fillGallery() {
   }
 }
 
+/** What is shown of a method with the setting as it is now, in few pixels; null where that was not tried. */
+export function answerInGallery(photo, name) {
+  const found = shownPhoto === photo ? shown.get(name) : null;
+  return found?.setting === settingOf(name) ? found.answer : null;
+}
+
 /** Put the photo under every card. */
 async function startCards(photo) {
   if (shownPhoto === photo) return;

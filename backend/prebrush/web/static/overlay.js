@@ -27,6 +27,9 @@ function isEdge(numbers, index, x, y, width, height, reach) {
   );
 }
 
+/** What lies around an object along its outline: a red mask is to be seen on a red cup. */
+const HALO = pixelOf("#ffffff", 0.75);
+
 /**
  * Draw an answer into a canvas of its own size.
  *
@@ -39,11 +42,10 @@ export function paint(canvas, answer, colors, { opacity, outlines, reach = 1 }) 
   const image = context.createImageData(width, height);
   const pixels = new Uint32Array(image.data.buffer);
   const fill = Uint32Array.from([0, ...colors.map((color) => (color ? pixelOf(color, opacity) : 0))]);
-  const line = Uint32Array.from([0, ...colors.map((color) => (color ? pixelOf(color, 1) : 0))]);
+  const line = Uint32Array.from([HALO, ...colors.map((color) => (color ? pixelOf(color, 1) : 0))]);
   for (let y = 0, index = 0; y < height; y += 1) {
     for (let x = 0; x < width; x += 1, index += 1) {
       const number = numbers[index];
-      if (!number) continue;
       pixels[index] = outlines && isEdge(numbers, index, x, y, width, height, reach) ? line[number] : fill[number];
     }
   }

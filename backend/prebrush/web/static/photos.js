@@ -1,6 +1,6 @@
 // The photos at hand: files, samples, tasks. One is current; each is sent to the server once, when it is first needed.
 
-import { byId, make, say } from "./dom.js";
+import { byId, make, plural, say } from "./dom.js";
 import { Refusal, fetchImage, postJson, sendImage } from "./server.js";
 
 const MOST_PHOTOS = 100;
@@ -81,10 +81,23 @@ export function addPhotos(sources) {
   if (added.length) choose(added[0]);
 }
 
+/** What the server reads, by a file's kind or, where the browser knows none, by its name. */
+const READ_KINDS = /^image\/(jpeg|png|webp|tiff|(x-ms-)?bmp|gif)$/;
+const READ_NAMES = /\.(jpe?g|png|webp|tiff?|bmp|gif)$/i;
+const KINDS = "JPEG, PNG, WebP, TIFF, BMP and GIF";
+
 export function addFiles(files) {
-  const images = files.filter((file) => file.type.startsWith("image/") || /\.(tiff?|bmp|webp)$/i.test(file.name));
-  if (!images.length) return say("There is no image among these files.", { isError: true });
+  const isImage = (file) => READ_KINDS.test(file.type) || READ_NAMES.test(file.name);
+  const images = files.filter(isImage);
+  const others = files.filter((file) => !isImage(file));
+  if (!images.length) {
+    const subject = files.length === 1 ? `${files[0].name} is no image of a kind that is read here` : "None of these files is an image that is read here";
+    return say(`${subject}: ${KINDS} are.`, { isError: true });
+  }
   addPhotos(images.map((file) => ({ name: file.name, blob: file })));
+  if (!others.length) return;
+  const names = others.length > 2 ? plural(others.length, "file") : others.map((file) => file.name).join(" and ");
+  say(`Left out: ${names}. Only ${KINDS} are read here.`, { isHeld: true });
 }
 
 async function choose(photo) {

@@ -19,6 +19,17 @@ export async function startProjects(taken) {
   byId("open-project").addEventListener("click", () => open(taken).catch(complain));
   byId("save-setting").addEventListener("click", () => save(wholeChoice()).catch(complain));
   byId("unsave").addEventListener("click", () => save({}).catch(complain));
+  await showTitles(new Map(projects.map((each) => [each.project, each])));
+}
+
+/** Call the projects by their titles, once Label Studio has told them; the number stays with those it has not told. */
+async function showTitles(projects) {
+  const { titles } = await getJson("titles");
+  for (const option of document.querySelectorAll("#project option, #save-project option")) {
+    const title = titles[option.value];
+    const { number, host } = projects.get(option.value);
+    if (title) option.textContent = `${title} (${number}) at ${host}`;
+  }
 }
 
 async function open(taken) {
