@@ -74,8 +74,8 @@ def methods_imported(module, seen=()):
     """Find the methods that a module imports, and those that its parts beside ``methods/`` import, and theirs."""
     source = inspect.getsource(module)
     found = set(re.findall(r"segmentation\.methods\.(\w+) import", source))
-    for names in re.findall(r"segmentation\.methods import (.+)", source):
-        found |= {name.split(" as ")[0].strip() for name in names.split(",")}
+    for names in re.findall(r"segmentation\.methods import (\([^)]*\)|.+)", source):
+        found |= {name.split(" as ")[0].strip() for name in names.strip("()").split(",")} - {""}
     for part in re.findall(r"from prebrush\.segmentation\.(\w+) import", source):
         if part not in seen:
             inner = importlib.import_module(f"prebrush.segmentation.{part}")

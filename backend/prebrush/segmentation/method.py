@@ -73,8 +73,9 @@ class Method(Generic[P]):
         For a method that answers marks quickly once the image is prepared.
     explain : callable (image) -> str, or None
         For a method that chooses by the image: what it chose and why, in one sentence.
-    suit : callable (image) -> mapping, or None
-        For a method that chooses by the image: knobs of the clean-up that suit what it chose, where nobody set them.
+    suit : callable (image, params) -> (params, mapping), or None
+        For a method that chooses by the image: its params with the choice made, and the knobs of the clean-up that suit
+        what it chose, for where nobody set them.
     thin : bool
         Whether its segments are lines: smoothing would wear them away, and their meshes are no holes to fill.
     uses : tuple of str
@@ -94,7 +95,7 @@ class Method(Generic[P]):
     uses: tuple[str, ...] = ()
     preparation: Preparation[P] | None = None
     explain: Callable[[RGBImage], str] | None = None
-    suit: Callable[[RGBImage], Mapping[str, object]] | None = None
+    suit: Callable[[RGBImage, P], tuple[P, Mapping[str, object]]] | None = None
     name: str = ""
     package: str = ""
 

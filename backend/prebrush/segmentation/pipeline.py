@@ -80,8 +80,9 @@ def run(
         if cleanup is not None:
             cleanup = _shrink_cleanup(cleanup, factor)
     if cleanup is not None and free and method.suit is not None and not prompt:
-        suited: dict[str, Any] = {name: value for name, value in method.suit(small).items() if name in free}
-        cleanup = dataclasses.replace(cleanup, **suited)
+        params, suited = method.suit(small, params)
+        knobs: dict[str, Any] = {name: value for name, value in suited.items() if name in free}
+        cleanup = dataclasses.replace(cleanup, **knobs)
     segments = method.segment(small, params, prompt)
     if cleanup is not None:
         segments = clean(segments, small, cleanup, classes)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from prebrush.datatypes import GrayImage, Mask, RGBImage
 from prebrush.segmentation.color import to_gray
 from prebrush.segmentation.kernels.histogram import histogram
-from prebrush.segmentation.scaling import shrink, working_size
+from prebrush.segmentation.scaling import working_size
 from prebrush.segmentation.thresholds import find_threshold
 
 READING_PIXELS = 500_000
@@ -68,17 +68,18 @@ class Writing:
 
 def see_writing(image: RGBImage) -> Writing:
     """Cut the share of the paper's light in two and describe the dark pieces; those of no paper are not looked at."""
-    full = (image.shape[0], image.shape[1])
-    size = working_size(*full, READING_PIXELS)
-    gray = to_gray(image if size == full else shrink(image, *size))
+    height, width = working_size(image.shape[0], image.shape[1], READING_PIXELS)
+    gray = np.asarray(cv2.resize(to_gray(image), (width, height), interpolation=cv2.INTER_AREA), np.uint8)
     shares = _share_of_light(gray)
     ink = np.asarray(shares <= find_threshold(histogram(shares), "otsu"), np.bool_)
     if not ink.any() or ink.all():
         return Writing(0.0, 0.0, 0.0)
-    paper_share, ink_share = shares[~ink] / WHITE, shares[ink] / WHITE
-    gap = float(paper_share.mean() - ink_share.mean())
+    mean, deviation = (
+        np.asarray(figure, np.float64).item() for figure in cv2.meanStdDev(shares, mask=(~ink).view(np.uint8))
+    )
+    gap = mean - np.asarray(cv2.mean(shares, mask=ink.view(np.uint8)), np.float64)[0].item()
     # a level of grey at least: the paper of a drawing has no noise at all
-    seen = Writing(float(ink.mean()), gap, gap / max(float(paper_share.std()), 1 / WHITE))
+    seen = Writing(float(ink.mean()), gap / WHITE, gap / max(deviation, 1.0))
     return _measure_pieces(seen, ink) if seen.on_paper else seen
 
 

@@ -54,6 +54,22 @@ def test_bright_lines_by_themselves() -> None:
     assert f1(segment(255 - image, method="ridge").label_map > 0, covered > 0.4) > 0.9
 
 
+def test_stains_beside_a_crack_are_no_lines() -> None:
+    rng = np.random.default_rng(1)
+    image = (170 + 4 * grain(rng, (240, 320), 1.0))[:, :, None].repeat(3, axis=2)
+    shape = np.zeros((240, 320), np.uint8)
+    for col in (60, 150, 240):
+        cv2.ellipse(shape, (col, 60), (28, 7), 20, 0, 360, 1, -1)
+    stains = blur(shape.astype(np.float32), 3.0)
+    image -= 35 * stains[:, :, None]
+    alone = image.clip(0, 255).astype(np.uint8)
+    assert segment(alone, method="ridge").label_map[40:80].any()
+    image[160:164, 20:300] -= 90
+    found = segment(image.clip(0, 255).astype(np.uint8), method="ridge").label_map > 0
+    assert found[161, 40:280].all()
+    assert not found[:120].any()
+
+
 def test_of_dark_and_bright_lines_the_dark_ones_unless_the_bright_ones_are_far_more() -> None:
     image = (128 + 2 * grain(np.random.default_rng(0), (480, 320), 1.0))[:, :, None].repeat(3, axis=2)
     image[60:64, 20:300] -= 45

@@ -195,6 +195,19 @@ def test_excess_green_keeps_fine_leaves_and_not_the_noise() -> None:
     assert np.mean(ours) > np.mean(plain) + 0.05
 
 
+def test_grains_of_colour_noise_are_no_leaves() -> None:
+    ours, plain = [], []
+    for seed in range(4):
+        scene = field(seed)
+        noise = np.random.default_rng(seed).normal(0, 9, (180, 240, 3)).repeat(2, axis=0).repeat(2, axis=1)
+        image = (scene.image + noise - noise.mean(axis=2, keepdims=True)).clip(0, 255).astype(np.uint8)
+        ours.append(iou(segment(image, method="threshold", channel="excess_green").label_map > 0, scene.truth > 0))
+        index = CHANNELS["excess_green"](image)
+        plain.append(iou(index > filters.threshold_otsu(index), scene.truth > 0))
+    assert np.mean(ours) > 0.78
+    assert np.mean(ours) > np.mean(plain) + 0.2
+
+
 def test_plants_that_fill_the_field_are_still_the_objects() -> None:
     image = np.full((40, 40, 3), (70, 130, 50), np.uint8)
     image[15:25, 15:25] = (120, 95, 75)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from prebrush.datatypes import LabelMap, Prompt, RGBImage
-from prebrush.segmentation.choosing import AnyParams, choose
+from prebrush.segmentation.choosing import AnyParams, Choice, choose
 from prebrush.segmentation.color import is_flat
 from prebrush.segmentation.kernels.components import keep_numbers
 from prebrush.segmentation.method import Method, Preparation
@@ -40,9 +40,19 @@ def explain(image: RGBImage) -> str:
     return f"{choice.method}, because it looks like {choice.reason}"
 
 
-def suit(image: RGBImage) -> Mapping[str, object]:
-    """Return the knobs of the clean-up that suit what is chosen for an image better than the defaults."""
-    return {} if is_flat(image) else choose(image).cleanup
+@dataclass(frozen=True, slots=True)
+class Chosen(Params):
+    """What is chosen for one image, so that it is looked at once."""
+
+    choice: Choice
+
+
+def suit(image: RGBImage, params: Params) -> tuple[Params, Mapping[str, object]]:
+    """Choose for an image; return that, and the knobs of the clean-up that suit it better than the defaults."""
+    if is_flat(image):
+        return params, {}
+    choice = choose(image)
+    return Chosen(choice), choice.cleanup
 
 
 def segment(image: RGBImage, params: Params, prompt: Prompt) -> LabelMap:
@@ -53,7 +63,7 @@ def segment(image: RGBImage, params: Params, prompt: Prompt) -> LabelMap:
     image : uint8 (H, W, 3)
         RGB, read-only.
     params : Params
-        Has no knobs.
+        Has no knobs; of `suit`, what was chosen already.
     prompt : Prompt
         If anything is marked, the image is not looked at: `MARKED` answers.
 
@@ -69,12 +79,11 @@ def segment(image: RGBImage, params: Params, prompt: Prompt) -> LabelMap:
     Cost: that of the chosen method and some 15 ms, on dull images 35 ms, on pages 40 ms, whatever the size. Fails where
     objects on an even background differ from it in texture alone.
     """
-    del params
     if prompt:
         return MARKED.segment(image, MARKED.Params(), prompt)
     if is_flat(image):
         return np.zeros(image.shape[:2], np.int32)
-    return _apply(image, choose(image).params)
+    return _apply(image, (params.choice if isinstance(params, Chosen) else choose(image)).params)
 
 
 def _apply(image: RGBImage, params: AnyParams) -> LabelMap:

@@ -30,6 +30,9 @@ STRONGEST = 99.8
 """Percentile of the responses that stands for the strongest lines."""
 SHARE_OF_LONGEST = 0.15
 """Pieces are also short if they are below this share of the longest: beside a crack, what is short is mostly grain."""
+SHARE_OF_CLEAREST = 0.45
+"""Nor do they count if they respond less than this share of what the longest does, on average: the cores of stains and
+the rims of shadows are faint beside a crack, along all of their length. Of two cracks, the fainter has half or more."""
 GAP_PX = 6.0
 """Short pieces this near to a long one continue it."""
 SPECK_PX = 6.0
@@ -85,7 +88,8 @@ def segment(image: RGBImage, params: Params, prompt: Prompt) -> LabelMap:
     and weakened where only one side differs from the line, as at the edge of a shadow. Lines start where the response,
     averaged along a short straight piece, is over ``high`` and go on while it is over ``low`` (hysteresis). Both are in
     multiples of the response that three quarters of the pixels do not reach, which is that of the ground's grain.
-    Pieces much shorter than the longest are dropped, unless they continue a long one beyond a little gap.
+    Pieces much shorter or much fainter than the longest are dropped, unless they continue a long one beyond a little
+    gap.
 
     Parameters
     ----------
@@ -164,9 +168,22 @@ def _trace(response: Response, params: Params) -> Lines:
     strength, length = strength_and_length(pieces, supports, origin.size - 1)
     clear = (strength >= max(high, 2 * floor)) & (length >= params.min_length)
     clear[0] = False
-    kept = clear & (length >= SHARE_OF_LONGEST * length[clear].max(initial=0))
+    kept = _keep_like_longest(clear, length, pieces, supports)
     lines = _continue_lines(kept[pieces], pieces, length)
     return Lines(lines, float(supports[lines].sum()) / max(ground, floor, 1e-6), ground)
+
+
+def _keep_like_longest(
+    clear: npt.NDArray[np.bool_], length: Response, pieces: LabelMap, supports: Response
+) -> npt.NDArray[np.bool_]:
+    """Of the clear pieces, keep those that are not much shorter and not much fainter than the longest of them."""
+    if not clear.any():
+        return clear
+    sums = np.bincount(pieces.ravel(), weights=supports.ravel(), minlength=clear.size)
+    means = sums / np.maximum(np.bincount(pieces.ravel(), minlength=clear.size), 1)
+    longest = int(np.where(clear, length, 0).argmax())
+    alike = (length >= SHARE_OF_LONGEST * length[longest]) & (means >= SHARE_OF_CLEAREST * means[longest])
+    return np.asarray(clear & alike, np.bool_)
 
 
 def _continue_lines(lines: Mask, pieces: LabelMap, length: Response) -> Mask:
