@@ -104,30 +104,41 @@ def test_labels_name_the_segments_and_colour_them(open_page, photos):
 
 
 def test_what_is_slow_is_shown_as_a_draft_and_then_exactly(open_page, photos, tmp_path):
-    large = tmp_path / "large.png"
+    large, other = tmp_path / "large.png", tmp_path / "other.png"
     cv2.imwrite(str(large), cv2.resize(cv2.imread(str(photos[1])), (640, 480), interpolation=cv2.INTER_CUBIC))
+    cv2.imwrite(str(other), cv2.resize(cv2.imread(str(photos[0])), (640, 480), interpolation=cv2.INTER_CUBIC))
     page = open_page()
     asked = []
     page.on("request", lambda request: asked.append(request) if request.url.endswith("/segment") else None)
 
+    held, is_held = [], False
+
     def slow_down(route) -> None:
+        if is_held and "draft_pixels" not in route.request.post_data:
+            # the draft is looked at first
+            held.append(route)
+            return
         # as if the method had taken a second, on any machine
         response = route.fetch()
         line, _, numbers = response.body().partition(b"\n")
         head = json.loads(line) | {"milliseconds": 1000.0}
         route.fulfill(status=200, body=json.dumps(head).encode() + b"\n" + numbers)
 
-    page.set_input_files("#file", large)
+    page.set_input_files("#file", [large, other])
     expect(page.locator("#status")).to_contain_text("methods in", timeout=60_000)
     page.route("**/playground/segment", slow_down)
     open_method(page, "threshold")
     settled(page, "3 segments in 1.0 s")
     asked.clear()
+    is_held = True
     page.fill("#params-sigma", "3")
     page.keyboard.press("Tab")
     expect(page.locator("#status")).to_contain_text("A draft")
     height, width = covered(page).shape
     assert 50_000 < height * width < 70_000
+    is_held = False
+    for route in held:
+        slow_down(route)
     settled(page, "3 segments in 1.0 s")
     assert covered(page).shape == (480, 640)
     sizes = [json.loads(request.post_data).get("draft_pixels", 0) for request in asked]
@@ -137,6 +148,11 @@ def test_what_is_slow_is_shown_as_a_draft_and_then_exactly(open_page, photos, tm
     page.mouse.click(*place_of(page, 240, 320, (480, 640)))
     settled(page, "1 segment in 1.0 s")
     assert json.loads(asked[-1].post_data).get("draft_pixels", 0) == 0
+    # the next photo comes as a draft, too
+    asked.clear()
+    page.click("#later")
+    settled(page, "2 segments in 1.0 s")
+    assert [json.loads(request.post_data).get("draft_pixels", 0) > 0 for request in asked] == [True, False]
 
 
 def test_what_the_gallery_found_is_shown_before_the_server_answers(open_page, photos):
@@ -159,8 +175,8 @@ def test_what_the_gallery_found_is_shown_before_the_server_answers(open_page, ph
 def test_a_knob_that_was_slow_is_asked_for_exactly_once_it_is_not(open_page, photos):
     page = open_page()
     page.set_input_files("#file", photos[1])
-    open_method(page, "threshold")
-    asked, times = [], iter((120.0, 1.0, 1.0))
+    expect(page.locator("#status")).to_contain_text("methods in", timeout=60_000)
+    asked, times = [], iter((1.0, 120.0, 1.0, 1.0))
 
     def answer(route) -> None:
         response = route.fetch()
@@ -171,6 +187,7 @@ def test_a_knob_that_was_slow_is_asked_for_exactly_once_it_is_not(open_page, pho
         route.fulfill(status=200, body=json.dumps(head).encode() + b"\n" + numbers)
 
     page.route("**/playground/segment", answer)
+    open_method(page, "threshold")
     for sigma, expected, told in (("1", [0], "120 ms"), ("2", [60_000, 0], "1.0 ms"), ("3", [0], "1.0 ms")):
         asked.clear()
         page.fill("#params-sigma", sigma)

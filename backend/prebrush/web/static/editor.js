@@ -30,18 +30,19 @@ let paintedReach = 1;
  * a hand waits, a draft is shown first.
  *
  * @param knob the one that was moved, if one was: what it cost before tells what it will.
+ * @param mayDraft off where what was found before is enough, as for labels.
  */
-export async function segment(knob = "") {
+export async function segment(knob = "", mayDraft = knob !== "") {
   const photo = currentPhoto();
   if (!photo?.bitmap || byId("editor").hidden) return;
   const ask = { choice: choiceOf(state.method), labels: askedLabels(), ...askedMarks() };
   const question = (newest = { photo, ask, method: state.method, knob });
   const since = performance.now();
-  const draftPixels = knob && !isMarked() ? draftSize(question.method, knob, photo.bitmap) : 0;
   clearTimeout(resting);
   exactLane.drop();
   byId("result").setAttribute("aria-busy", "true");
-  if (!knob) showFromGallery(question);
+  const isThere = isMarked() || (!knob && showFromGallery(question));
+  const draftPixels = mayDraft && !isThere ? draftSize(question.method, knob, photo.bitmap) : 0;
   if (!draftPixels) return show(lane, question);
   const isShown = await show(lane, question, draftPixels);
   if (!isShown || question !== newest) return;
@@ -63,10 +64,11 @@ async function show(way, question, draftPixels = 0) {
   return true;
 }
 
-/** What the gallery has found with this setting is there at once. */
+/** What the gallery has found with this setting is there at once; tells whether it has. */
 function showFromGallery({ photo, method }) {
   const found = answerInGallery(photo, method);
-  if (found && !isMarked()) draw(found, true);
+  if (found) draw(found, true);
+  return found !== null;
 }
 
 function draw(found, isDraft) {
@@ -127,13 +129,17 @@ export async function showPhoto(photo) {
     byId("result").setAttribute("aria-busy", "false");
     return complain(error);
   }
-  await segment();
+  await segment("", true);
 }
+
+/** What a method that reads marks is to be told with: "Click or Box". */
+const MARKING = { points: "Click", boxes: "Box" };
 
 export function drawMethod() {
   const method = methodOf(state.method);
   byId("method").value = method.name;
-  byId("summary").textContent = `${method.summary}.`;
+  const marking = method.marks.map((kind) => MARKING[kind]).join(" or ");
+  byId("summary").textContent = `${method.summary}.${marking && ` ${marking}, under the picture, tells it what to find.`}`;
   state.params[method.name] ??= {};
   drawKnobs(byId("params"), "params", method.knobs, state.params[method.name], (knob) => changed("setting", knob));
   for (const section of ["regions", "labels", "prompts"]) {
