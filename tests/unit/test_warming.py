@@ -1,0 +1,41 @@
+"""Whoever waits for the kernels is told why, and nobody else."""
+
+import threading
+
+import pytest
+
+from prebrush import warming
+from prebrush.errors import PrebrushError
+
+
+@pytest.fixture
+def said(monkeypatch, caplog):
+    """Replace the compiling by a wait."""
+
+    def said(slow_s: float, wait_s: float, error: Exception | None = None) -> list[str]:
+        def compile_nothing() -> None:
+            threading.Event().wait(wait_s)
+            if error:
+                raise error
+
+        monkeypatch.setattr(warming, "SLOW_S", slow_s)
+        monkeypatch.setattr(warming, "_warm", compile_nothing)
+        try:
+            warming.warm_kernels()
+        except PrebrushError:
+            assert error
+        return [record.getMessage() for record in caplog.records]
+
+    return said
+
+
+def test_a_long_wait_is_explained(said):
+    (message,) = said(slow_s=0.01, wait_s=0.5)
+    assert "first start" in message
+
+
+@pytest.mark.parametrize("error", [None, PrebrushError("no")])
+def test_a_short_one_is_not(said, error):
+    assert said(slow_s=0.2, wait_s=0, error=error) == []
+    threading.Event().wait(0.4)
+    assert said(slow_s=60, wait_s=0) == []
