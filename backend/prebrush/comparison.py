@@ -66,7 +66,7 @@ def compare_methods(
     pixels = load_image(path, settings)
     shown = _fit(pixels)
     tiles = []
-    warm_kernels()
+    warm_kernels(on_terminal=True)
     for method in methods:
         tiles.append(_run(pixels, shown, method))
         on_progress(method)

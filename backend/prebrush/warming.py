@@ -1,6 +1,7 @@
 """Compiling, or loading from disk, all that is compiled, before anybody waits for it."""
 
 import logging
+import sys
 import threading
 
 import numpy as np
@@ -13,17 +14,19 @@ from prebrush.segmentation.kernels import warm_all
 log = logging.getLogger(__name__)
 
 SLOW_S = 5.0
-"""After so long it must be the first start on this machine; those who wait are told why."""
+"""After so long it is most likely the first start on this machine."""
+NOTICE = "compiling the kernels, which takes about a minute at the first start"
 
 
-def warm_kernels() -> None:
+def warm_kernels(*, on_terminal: bool = False) -> None:
     """Load every compiled kernel, compiling what is not in the cache on disk, so that no request waits for it.
 
-    Methods that packages brought are run once on a small image of noise, as what they compile is not known here.
+    Parameters
+    ----------
+    on_terminal : bool
+        A person is waiting: after `SLOW_S` they are told why on stderr, and not in the log.
     """
-    notice = threading.Timer(
-        SLOW_S, log.warning, ["compiling the kernels takes about a minute, at the first start alone"]
-    )
+    notice = threading.Timer(SLOW_S, _tell if on_terminal else log.info, [NOTICE])
     notice.daemon = True
     notice.start()
     try:
@@ -32,7 +35,12 @@ def warm_kernels() -> None:
         notice.cancel()
 
 
+def _tell(text: str) -> None:
+    sys.stderr.write(f"prebrush: {text}\n")
+
+
 def _warm() -> None:
+    """Load them; methods of packages run once on a small image of noise, as what they compile is not known."""
     rle_kernels.warm()
     outlines.warm()
     passed_over.warm()

@@ -9,10 +9,12 @@ from prebrush.errors import PrebrushError
 
 
 @pytest.fixture
-def said(monkeypatch, caplog):
+def said(monkeypatch, caplog, capsys):
     """Replace the compiling by a wait."""
 
-    def said(slow_s: float, wait_s: float, error: Exception | None = None) -> list[str]:
+    caplog.set_level("INFO", "prebrush.warming")
+
+    def said(slow_s: float, wait_s: float, error: Exception | None = None, **more: bool) -> tuple[str, str]:
         def compile_nothing() -> None:
             threading.Event().wait(wait_s)
             if error:
@@ -21,21 +23,21 @@ def said(monkeypatch, caplog):
         monkeypatch.setattr(warming, "SLOW_S", slow_s)
         monkeypatch.setattr(warming, "_warm", compile_nothing)
         try:
-            warming.warm_kernels()
+            warming.warm_kernels(**more)
         except PrebrushError:
             assert error
-        return [record.getMessage() for record in caplog.records]
+        return "".join(record.getMessage() for record in caplog.records), capsys.readouterr().err
 
     return said
 
 
 def test_a_long_wait_is_explained(said):
-    (message,) = said(slow_s=0.01, wait_s=0.5)
-    assert "first start" in message
+    assert said(slow_s=0.01, wait_s=0.5, on_terminal=True) == ("", f"prebrush: {warming.NOTICE}\n")
+    assert said(slow_s=0.01, wait_s=0.5) == (warming.NOTICE, "")
 
 
 @pytest.mark.parametrize("error", [None, PrebrushError("no")])
 def test_a_short_one_is_not(said, error):
-    assert said(slow_s=0.2, wait_s=0, error=error) == []
+    assert said(slow_s=0.2, wait_s=0, error=error) == ("", "")
     threading.Event().wait(0.4)
-    assert said(slow_s=60, wait_s=0) == []
+    assert said(slow_s=60, wait_s=0) == ("", "")

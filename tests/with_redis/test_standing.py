@@ -6,25 +6,13 @@ import pytest
 import redis
 from rq import SimpleWorker
 
-from prebrush.batch.board import Board
 from prebrush.batch.queue import ChunkQueue
 from prebrush.batch.run import Outcome
 from prebrush.settings import load_settings
 from prebrush.standing import count_workers
 from prebrush.web import create_app
 
-FACTS = {
-    "project": 7,
-    "key": "7.1",
-    "title": "",
-    "version": "v",
-    "only_missing": False,
-    "first": 1,
-    "last": 500,
-    "total": 500,
-    "width": 50,
-    "wanted": 480,
-}
+from .runs import create_run
 
 
 @pytest.fixture
@@ -43,7 +31,7 @@ def figures_of(app) -> dict[str, float]:
 def test_any_server_shows_queue_workers_and_runs(client, server):
     app = create_app(load_settings(environ={"PREBRUSH_STORAGE_URL": server.url}))
     assert figures_of(app) == {"prebrush_workers": 0, "prebrush_chunks_waiting": 0, "prebrush_chunks_running": 0}
-    board = Board.create(client, **FACTS)
+    board = create_run(client, 500, wanted=480)
     queue = ChunkQueue(client, most_queued=4)
     queue.feed(board)
     board.count(Outcome(48, 2, [(1, "gone")]))

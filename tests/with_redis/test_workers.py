@@ -27,6 +27,8 @@ from prebrush.settings import load_settings
 from redis_servers import wait_until
 from studio_stub import CREATED, StudioStub
 
+from .runs import create_run
+
 QUICK = """
 from prebrush.batch import uploading, worker
 worker.LEASE_S, worker.SIGN_EVERY_S, worker.LOOK_EVERY_S, uploading.SETTLE_S = 3, 0.5, 1, 2.0
@@ -35,18 +37,6 @@ main()
 """
 """The command, with less patience than real machines deserve."""
 PROJECT_KEY = f"7.{int(datetime.fromisoformat(CREATED).timestamp())}"
-FACTS = {
-    "project": 7,
-    "key": "7.1",
-    "title": "",
-    "version": "v",
-    "only_missing": False,
-    "first": 1,
-    "last": 5000,
-    "total": 5000,
-    "width": 50,
-    "wanted": 5000,
-}
 
 
 @pytest.fixture
@@ -185,7 +175,7 @@ def test_who_stops_watching_stops_nothing(machine, stub):
 
 
 def test_the_queue_is_bounded_and_fed_once(client):
-    board = Board.create(client, **FACTS)
+    board = create_run(client, 5000)
     queue = ChunkQueue(client, most_queued=30)
     assert queue.feed(board) == 30
     assert queue.feed(board) == 0
@@ -201,7 +191,7 @@ def test_the_queue_is_bounded_and_fed_once(client):
 
 
 def test_only_what_can_be_had_again_may_be_evicted(client):
-    board = Board.create(client, **{**FACTS, "last": 100, "total": 100})
+    board = create_run(client, 100)
     ChunkQueue(client).feed(board)
     board.own(0, "me")
     BoardJournal(board, "me").begin("1-50", [1])
@@ -213,7 +203,7 @@ def test_only_what_can_be_had_again_may_be_evicted(client):
 
 
 def test_a_changed_method_forgets_the_chunks_of_the_run_before(machine, stub, client):
-    earlier = Board.create(client, **{**FACTS, "key": PROJECT_KEY, "version": "prebrush-kmeans-00000000"})
+    earlier = create_run(client, 5000, key=PROJECT_KEY, version="prebrush-kmeans-00000000")
     ChunkQueue(client).feed(earlier)
     worker = machine.start("worker")
     assert machine.prelabel()["done"] == 300
@@ -227,7 +217,7 @@ def test_a_changed_method_forgets_the_chunks_of_the_run_before(machine, stub, cl
 
 
 def test_a_chunk_that_was_given_up_is_remembered_until_it_is_tried_again(client):
-    board = Board.create(client, **FACTS)
+    board = create_run(client, 5000)
     queue = ChunkQueue(client)
     queue.feed(board)
     job = queue.rq.fetch_job(f"{board.plan.id}-3")
@@ -241,7 +231,7 @@ def test_a_chunk_that_was_given_up_is_remembered_until_it_is_tried_again(client)
 
 
 def test_chunks_count_once(client):
-    board = Board.create(client, **FACTS)
+    board = create_run(client, 5000)
     for _ in range(2):
         board.finish(3)
     board.count(Outcome(48, 2, [(1, "gone"), (2, "gone")]))
@@ -253,7 +243,7 @@ def test_chunks_count_once(client):
 
 
 def test_a_chunk_that_was_taken_over_is_not_uploaded_by_the_first(client):
-    board = Board.create(client, **FACTS)
+    board = create_run(client, 5000)
     board.own(0, "first")
     first, second = BoardJournal(board, "first"), BoardJournal(board, "second")
     first.begin("1-50", [1, 2])

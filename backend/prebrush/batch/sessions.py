@@ -69,7 +69,7 @@ class Session:
         span = run.project.span()
         wanted = run.project.count(run.version, only_missing=run.only_missing)
         previews = Previews(run.preview)
-        warm_kernels()
+        warm_kernels(on_terminal=True)
         what = f"project {run.project.number}"
         with (
             hold_project(run.project.key, what),
@@ -127,7 +127,7 @@ class Session:
     ) -> tuple[Outcome, int]:
         """Write what is missing of a file; return what became of it, and how many were in it before."""
         outcome, before = Outcome(), len(file.done)
-        warm_kernels()
+        warm_kernels(on_terminal=True)
         missing = (task for task in tasks if task.id not in file.done)
         try:
             with LongProgress(what, max(0, total - before), shown=self._show) as progress:

@@ -68,7 +68,7 @@ def warm_up(as_json: Json = False) -> None:
     from prebrush.warming import warm_kernels
 
     started = time.perf_counter()
-    warm_kernels()
+    warm_kernels(on_terminal=True)
     seconds = time.perf_counter() - started
     if as_json:
         print_json({"seconds": round(seconds, 1)})

@@ -192,7 +192,7 @@ def find_again(row: Row, settings: Settings) -> tuple[RGBImage, LabelMap, tuple[
 
 def _warm(trials: Sequence[Trial]) -> None:
     """Load the kernels, and run each method once on next to nothing, so that neither is in anybody's time."""
-    warm_kernels()
+    warm_kernels(on_terminal=True)
     patch = np.random.default_rng(0).integers(0, 256, (24, 24, 3), dtype=np.uint8)
     patch.flags.writeable = False
     for recipe in {trial.method: trial.settings[0].recipe for trial in trials}.values():
