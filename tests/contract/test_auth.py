@@ -115,8 +115,8 @@ def test_a_get_changes_nothing(make_settings, file_server, tmp_path):
             client.get(path, query_string=forged, json=forged).close()
     assert client.get("/versions").get_json() == before
     assert all(b"evil" not in file.read_bytes() for file in (tmp_path / "data").iterdir())
-    # the playground lists a project's tasks; to open one would make Label Studio predict it
-    assert {path.partition("?")[0] for path in file_server.asked} <= {"/api/tasks"}
+    # the playground lists projects and a project's tasks; to open a task would make Label Studio predict it
+    assert {path.partition("?")[0] for path in file_server.asked} <= {"/api/projects/", "/api/tasks"}
 
 
 def test_pages_may_load_nothing_from_elsewhere(make_settings):
