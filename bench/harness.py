@@ -6,7 +6,8 @@ import platform
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -107,17 +108,18 @@ class Measured:
         )
 
 
-def run(name: str, rows: Iterable[Row]) -> list[Measured]:
+def run(name: str, rows: Generator[Row, None, None]) -> list[Measured]:
     """Measure all rows of one benchmark, print its table and save it as Markdown.
 
-    `rows` may be a generator: what it holds open is open while the row it gave is measured.
+    What the generator holds open is open while the row it gave is measured, and closed if that fails.
     """
     cv2.setNumThreads(1)
     console = _console()
     measured = []
-    for row in rows:
-        console.print(f"[dim]{name}: {row.name}, {row.input}[/dim]")
-        measured.append(measure(row))
+    with closing(rows):
+        for row in rows:
+            console.print(f"[dim]{name}: {row.name}, {row.input}[/dim]")
+            measured.append(measure(row))
     show(name, measured)
     return measured
 
