@@ -14,10 +14,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import yaml
-
 from prebrush.errors import ConfigError, InvalidParams
 from prebrush.knobs import knobs_of, param, parse_knobs
+from prebrush.yaml_file import read_mapping
 
 PREFIX = "PREBRUSH_"
 STUDIO_NAMES = MappingProxyType(
@@ -31,9 +30,6 @@ STUDIO_NAMES = MappingProxyType(
 """Variables that Label Studio's own backends read, and the setting each one fills."""
 
 _PASSWORD = re.compile(r"//.*@")
-
-MOST_VALUES = 100_000
-"""In a configuration file, what its aliases stand for included."""
 
 SECRETS = frozenset({("label_studio", "api_key"), ("server", "basic_auth_pass"), ("server", "bearer_token")})
 """Settings that are taken from the environment alone and never shown."""
@@ -198,41 +194,12 @@ def _choose_file(path: Path | None, environ: Mapping[str, str]) -> Path | None:
 
 
 def _read_file(path: Path | None) -> dict[str, Any]:
-    if path is None:
-        return {}
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
-    except RecursionError as error:
-        raise ConfigError(f"{path} is nested too deep") from error
-    # a number of thousands of digits or a date that is none is a ValueError of Python's own
-    except (yaml.YAMLError, ValueError) as error:
-        raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
-    _refuse_many_values(content, path)
-    if content is None:
-        return {}
-    if not isinstance(content, dict):
-        raise ConfigError(f"{path} must hold sections such as `server:`, not {type(content).__name__}")
+    content = {} if path is None else read_mapping(path)
     known = [*SECTIONS, "default", "projects"]
     for name in content:
         if name not in known:
-            raise ConfigError(f"{path}: there is no section {name!r}{_nearest(str(name), known)}")
+            raise ConfigError(f"{path}: there is no section {name!r}{_nearest(name, known)}")
     return content
-
-
-def _refuse_many_values(content: object, path: Path) -> None:
-    """Refuse a file whose aliases make more of it than anybody writes; a message would write all of it out."""
-    left, waiting = MOST_VALUES, [content]
-    while waiting:
-        value = waiting.pop()
-        left -= 1
-        if left < 0:
-            raise ConfigError(f"{path} holds over {MOST_VALUES} values; what an alias stands for counts each time")
-        if isinstance(value, dict):
-            waiting += value.values()
-        elif isinstance(value, list | tuple | set):
-            waiting += value
 
 
 def _section(content: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -287,8 +254,6 @@ def _parse_section(name: str, values: Mapping[str, Any]) -> Any:
     try:
         return parse_knobs(SECTIONS[name], flat, owner=f"section {name!r}")
     except InvalidParams as error:
-        if any(key in str(error) for section, key in SECRETS if section == name):
-            raise ConfigError(f"section {name!r}: a secret has the wrong form") from None
         raise ConfigError(str(error)) from error
 
 

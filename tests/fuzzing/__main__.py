@@ -31,8 +31,11 @@ def fuzz_here(target: str, arguments: list[str]) -> None:
     atheris.Fuzz()
 
 
-def fuzz(target: str, seconds: float, corpus: Path) -> tuple[int, int, list[Path]]:
-    """Fuzz one target in a child process; return how often it ran, the edges covered, and what broke it."""
+def fuzz(target: str, seconds: float, corpus: Path, fixed: tuple[str, ...] = ()) -> tuple[int, int, list[Path]]:
+    """Fuzz one target in a child process; return how often it ran, the edges covered, and what broke it.
+
+    `fixed` are options such as ``-seed=1``, which make the walk the same each time.
+    """
     from fuzzing.seeds import seeds_of
 
     folder, findings = corpus / target, corpus / "findings" / target
@@ -49,6 +52,7 @@ def fuzz(target: str, seconds: float, corpus: Path) -> tuple[int, int, list[Path
             "-rss_limit_mb=2048",
             "-max_len=20000",
             "-print_final_stats=1",
+            *fixed,
         ]
         done = subprocess.run(
             [sys.executable, "-m", "fuzzing", "--here", target, *options, str(folder), seeds],

@@ -81,12 +81,21 @@ def test_lists_of_hosts_may_be_yaml_lists(tmp_path):
         ("[" * 50_000, "too deep"),
         ("server: {port: " + "9" * 5000 + "}", "digits"),
         ("server: {port: 2026-02-31}", "not YAML"),
+        ("server: {~: 1}", "no parameter .*it has: host"),
+        ("default: {method: kmeans, 1: 2}", "no key '1'"),
+        ("server: {? [a] : 1}", "not YAML"),
     ],
 )
 def test_a_mistake_in_the_file_is_named(tmp_path, text, words):
     with pytest.raises(ConfigError, match=words) as raised:
         load_settings(write(tmp_path, text), environ={})
     assert "s3cret" not in str(raised.value)
+
+
+@pytest.mark.parametrize("label", ["No", "1", "2026-11-24", "~"])
+def test_a_label_is_text_however_yaml_would_read_it(tmp_path, label):
+    text = f"default: {{labels: {{{label}: {{method: kmeans}}}}}}"
+    assert load_settings(write(tmp_path, text), environ={}).default["labels"] == {label: {"method": "kmeans"}}
 
 
 @pytest.mark.parametrize("key", ["params", "regions", "labels", "prompts"])
