@@ -229,7 +229,7 @@ def _show(finished: "Finished", target: Path | None, *, queue: bool, as_json: bo
         soft_wrap=True,
     )
     for reason, count in summary.reasons[:10]:
-        out.print(escape(f"  {count} x {reason}"), soft_wrap=True)
+        out.print(escape(f"  {count} x {'such as: ' if count > 1 else ''}{reason}"), soft_wrap=True)
     if target and summary.finished:
         out.print(escape(f"import {target} into Label Studio"), soft_wrap=True)
     out.print(escape(f"version {summary.model_version}; the report is {finished.report}"), soft_wrap=True)
