@@ -16,6 +16,10 @@ REACH_ADVICE = (
     "let prebrush listen there with --host 0.0.0.0. At a private address Label Studio also needs "
     "ML_BLOCK_LOCAL_IP=false."
 )
+LOGIN_ADVICE = (
+    "This server asks for a user and a password (BASIC_AUTH_USER, BASIC_AUTH_PASS): give the connection the same ones "
+    "(Settings > Model > ... > Edit, authentication method Basic Authentication)."
+)
 NOT_ALLOWED_ADVICE = "Use the token of a user who may see the projects and their settings."
 INTERACTIVE_ADVICE = (
     "Clicks and boxes are not answered there: switch on Interactive preannotations in the connection "
