@@ -90,11 +90,24 @@ def test_a_connection_without_the_password_is_told_from_one_that_does_not_reach(
     studio: Studio, access_token: str, tmp_path: Path
 ) -> None:
     project = studio.create_project("password", LABEL_CONFIG)
+    in_the_form = studio.create_project("password in the form", LABEL_CONFIG)
+    in_the_url = studio.create_project("password in the url", LABEL_CONFIG)
+    asked = {"BASIC_AUTH_USER": "me", "BASIC_AUTH_PASS": "secret-of-this-test"}
     with run_prebrush(tmp_path, EVIDENCE / "prebrush-before-a-password.log", {}) as prebrush:
         studio.connect(project, prebrush.url)
+    with run_prebrush(tmp_path, EVIDENCE / "prebrush-with-a-password.log", asked) as prebrush:
+        studio.connect(in_the_url, prebrush.url.replace("//", "//me:secret-of-this-test@"))
+        login = {"auth_method": "BASIC_AUTH", "basic_auth_user": "me", "basic_auth_pass": asked["BASIC_AUTH_PASS"]}
+        model = {"project": in_the_form, "title": "prebrush", "url": prebrush.url, "is_interactive": True, **login}
+        studio.call("POST", "/api/ml/", model)
 
-    found = check(studio, access_token, tmp_path, BASIC_AUTH_USER="me", BASIC_AUTH_PASS="secret of this test")
+        found = check(studio, access_token, tmp_path, **asked)
 
     refused = found[f"project {project} (password)"]
     assert refused["found"].endswith("as the user 'me'")
     assert "BASIC_AUTH_USER" in refused["advice"]
+    reached = found[f"project {in_the_url} (password in the url)"]
+    assert (reached["ok"], reached["advice"]) == (True, "")
+    # events come without what is filled in there
+    assert "http://user:password@" in found[f"project {in_the_form} (password in the form)"]["advice"]
+    assert asked["BASIC_AUTH_PASS"] not in json.dumps(found)

@@ -30,6 +30,11 @@ WEBHOOK_ADVICE = (
     "Studio with SSRF_PROTECTION_ENABLED=false, then remove the connection and connect again."
 )
 
+EVENTS_ADVICE = (
+    "Label Studio sends its events there without the user and the password that this server asks for, so that none is "
+    "taken: put both into the connection's address, as in http://user:password@host:9090."
+)
+
 
 class Finding(TypedDict):
     """One thing that was tested."""
