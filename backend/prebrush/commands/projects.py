@@ -115,11 +115,12 @@ def _open_session(settings: "Settings", place: Path, stop: threading.Event, *, q
 
 def _show_standing(settings: "Settings", number: int, *, as_json: bool) -> None:
     """Print how far the workers are with a project."""
-    from prebrush.batch.queue import connect
+    from prebrush.batch.queue import connect, translated
     from prebrush.batch.queued import find_runs, stand
 
     client = connect(settings)
-    standings = [stand(client, board) for board in find_runs(client, number)]
+    with translated():
+        standings = [stand(client, board) for board in find_runs(client, number)]
     if as_json:
         print_json([asdict(standing) for standing in standings])
         return
