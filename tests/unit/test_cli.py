@@ -262,6 +262,7 @@ def test_check_names_a_storage_that_is_away(tmp_path):
     found = {finding["what"]: finding for finding in json.loads(done.stdout)["checks"]}
     assert done.returncode == 1
     assert not found["storage"]["ok"]
+    assert found["storage"]["advice"].startswith("Start it, or change")
 
 
 def test_check_names_a_host_that_cannot_be_allowed(tmp_path):

@@ -309,3 +309,5 @@ def test_a_redis_that_is_away_or_wants_another_password_is_told_in_a_line(server
             last = errors.splitlines()[-1]
             assert last.startswith("prebrush: the Redis of storage.url")
             assert words in last
+    check = machine.start("check", PREBRUSH_STORAGE_URL=wrong)
+    assert "right user and password" in check.communicate(timeout=60)[0]

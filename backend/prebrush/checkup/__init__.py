@@ -43,9 +43,15 @@ def _check_storage(settings: Settings) -> list[Finding]:
         advice = storage.check()
         where = storage.where
         storage.close()
+    except ConfigError as error:
+        return [
+            Finding(what="storage", ok=False, found=str(error), advice="Change storage.url (PREBRUSH_STORAGE_URL).")
+        ]
     except PrebrushError as error:
-        of_files = settings.storage.url.startswith("sqlite")
-        mend = "Make that folder writable for this user" if of_files else "Start it"
+        if "refuses the credentials" in str(error):
+            mend = "Put the right user and password into it"
+        else:
+            mend = "Start it" if settings.storage.url.startswith("redis") else "Make that folder writable for this user"
         change = f"{mend}, or change storage.url (PREBRUSH_STORAGE_URL)."
         return [Finding(what="storage", ok=False, found=str(error), advice=change)]
     return [Finding(what="storage", ok=True, found=f"{where} reads and writes", advice=" ".join(advice))]
