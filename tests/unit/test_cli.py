@@ -167,6 +167,16 @@ def test_one_bad_file_does_not_cost_the_others(photo, tmp_path):
     assert [row["image"] for row in json.loads(done.stdout)] == [str(photo)]
 
 
+def test_marks_beside_one_image_do_not_cost_the_others(photo, tmp_path):
+    small = tmp_path / "small.png"
+    assert cv2.imwrite(str(small), np.zeros((20, 20, 3), np.uint8))
+    done = run("segment", photo, small, photo, "--point", "40,40", "--json", cwd=tmp_path)
+    assert done.returncode == 2
+    assert [row["segments"] for row in json.loads(done.stdout)] == [1, 1]
+    assert done.stderr.startswith("prebrush: ")
+    assert "small.png" in done.stderr
+
+
 def test_files_of_one_name_do_not_overwrite_each_other(photo, tmp_path):
     twin = tmp_path / "other/disc.png"
     twin.parent.mkdir()

@@ -74,8 +74,8 @@ def prelabel(
         raise ConfigError("where do the predictions of a folder go? Give --out tasks.json")
     if project is not None and (label_config or image_url):
         raise ConfigError("--label-config and --image-url are for a folder; a project has its own")
-    if status and only_missing:
-        raise ConfigError("--status tells of runs that were begun; --only-missing belongs to the run")
+    if only_missing and (status or folder is not None):
+        raise ConfigError("--only-missing is for a run over a project, neither for a folder nor for --status")
     if (queue or status) and (folder is not None or target is not None):
         raise ConfigError("--queue and --status are for a project whose predictions are uploaded")
     from prebrush.batch.folder import name_of

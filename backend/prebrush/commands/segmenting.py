@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from prebrush.commands.terminal import Chosen, Json, out, print_json, split_knob
-from prebrush.errors import ConfigError, ImageError, InvalidPrompt
+from prebrush.errors import ConfigError, ImageError, InvalidPrompt, RequestError
 
 
 def segment(
@@ -44,20 +44,20 @@ def segment(
         folder=folder,
     )
     rows = []
-    failed = 0
+    status = 0
     for image, name in zip(images, unique_names(images), strict=True):
         started = time.perf_counter()
         try:
             found = segment_file(image, name, job, settings)
-        except ImageError as error:
-            # one bad file does not cost the others
-            failed += 1
+        except (ImageError, RequestError) as error:
+            # one bad file does not cost the others, nor one that the marks are not on
+            status = max(status, 2 if isinstance(error, RequestError) else 1)
             sys.stderr.write(f"prebrush: {error}\n")
             continue
         rows.append({**found, "seconds": round(time.perf_counter() - started, 3)})
     _show_segmented(rows, as_json=as_json)
-    if failed:
-        raise typer.Exit(1)
+    if status:
+        raise typer.Exit(status)
 
 
 def _show_segmented(rows: list[dict[str, Any]], *, as_json: bool) -> None:

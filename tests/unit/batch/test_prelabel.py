@@ -259,6 +259,7 @@ def test_addresses_of_images_are_written_as_asked(photos, tmp_path, run):
     ("arguments", "status", "words"),
     [
         ([], 2, "--project 7"),
+        (["photos", "--out", "t.json", "--only-missing"], 2, "--only-missing is for a run over a project"),
         (["photos", "--project", "7"], 2, "either"),
         (["photos"], 2, "--out"),
         (["nowhere", "--out", "t.json"], 1, "not a folder"),
