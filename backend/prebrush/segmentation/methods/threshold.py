@@ -276,4 +276,4 @@ def _above_both(gray: GrayImage, low: float, high: float, polarity: Literal["bri
     return np.asarray(reached[pieces] & likely, np.bool_)
 
 
-METHOD = Method(segment, Params, version=4, class_name="foreground")
+METHOD = Method(segment, Params, version=5, class_name="foreground")
