@@ -63,9 +63,9 @@ DARKEST_SUM = 96.0
 """Sum of red, green and blue below which shares of the sum are little but noise, and are damped."""
 
 
-LEAST_GREEN = -0.05
+LEAST_GREEN = -0.02
 """The index that is 0. Soil lies around and below that of gray: cut off there, the middle between soil and plants, and
-with it the outline, would move into the leaves. Much below, the reddest soil would move it the other way."""
+with it the outline, would move into the leaves. Much below, noise and the reddest soil move it the other way."""
 
 
 def to_excess_green(image: RGBImage) -> GrayImage:
@@ -80,7 +80,7 @@ def to_excess_green(image: RGBImage) -> GrayImage:
     Returns
     -------
     uint8 (H, W)
-        255 where the index is 1 or more, 12 where it is 0 (gray), 0 from -0.05 down.
+        255 where the index is 1 or more, 5 where it is 0 (gray), 0 from -0.02 down.
     """
     green = np.asarray(cv2.transform(image.astype(np.float32), np.array([[-1.0, 2.0, -1.0]])), np.float32)
     total = np.asarray(cv2.transform(image.astype(np.float32), np.ones((1, 3))), np.float32)
