@@ -4,7 +4,7 @@ import { byId, complain, plural, say } from "./dom.js";
 import { setLabels } from "./labels.js";
 import { addPhotos } from "./photos.js";
 import { getJson, postJson } from "./server.js";
-import { freeColor, state, takeChoice, wholeChoice } from "./state.js";
+import { choiceOf, freeColor, state, takeChoice } from "./state.js";
 
 const query = (project) => `project?project=${encodeURIComponent(project)}`;
 
@@ -17,7 +17,7 @@ export async function startProjects(taken) {
   }
   byId("projects").hidden = byId("save").hidden = false;
   byId("open-project").addEventListener("click", () => open(taken).catch(complain));
-  byId("save-setting").addEventListener("click", () => save(wholeChoice()).catch(complain));
+  byId("save-setting").addEventListener("click", () => save(choiceOf(state.method)).catch(complain));
   byId("unsave").addEventListener("click", () => save({}).catch(complain));
   await showTitles(new Map(projects.map((each) => [each.project, each])));
 }
@@ -55,4 +55,3 @@ async function save(choice) {
   const told = "method" in choice ? "Saved" : "Taken back";
   say(`${told}; new predictions are ${version}.${note ? ` But ${note}.` : ""}`);
 }
-

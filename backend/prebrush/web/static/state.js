@@ -25,45 +25,32 @@ export const changed = (what, detail = "") => events.dispatchEvent(new CustomEve
 
 export const methodOf = (name) => state.form.methods.find((method) => method.name === name);
 
-export const defaultsOf = (knobs) => Object.fromEntries(knobs.map((knob) => [knob.name, knob.default]));
+/** Where a knob starts: for the clean-up what suits the method and the photo, once an answer has told it. */
+export const startOf = (knob) => knob.start ?? knob.default;
 
-/** Set a knob; a value equal to the start is left out. */
+/** Set a knob; a value equal to the start is left out, so that it goes on suiting other photos. */
 export function setKnob(values, knob, value) {
-  if (value === knob.default) delete values[knob.name];
+  if (value === startOf(knob)) delete values[knob.name];
   else values[knob.name] = value;
 }
 
-/** What the server is asked for: only what differs from its own start. */
+/** Let the clean-up start from what an answer tells; tells whether anything starts elsewhere than before. */
+export function takeStarts(cleanup) {
+  const moved = state.form.regions.filter((knob) => knob.name in cleanup && cleanup[knob.name] !== startOf(knob));
+  for (const knob of moved) knob.start = cleanup[knob.name];
+  return moved.length > 0;
+}
+
+/** What the server is asked for, what is copied and what is saved: only what somebody set. */
 export function choiceOf(method) {
   const { params, regions, labels, prompts } = state;
   return { method, params: params[method] ?? {}, regions, labels, prompts };
 }
 
-/** The same with every value named, so that nothing further down can change it. */
-export function wholeChoice() {
-  const { form, method } = state;
-  const choice = choiceOf(method);
-  return {
-    method,
-    params: { ...defaultsOf(methodOf(method).knobs), ...choice.params },
-    regions: { ...defaultsOf(form.regions), ...choice.regions },
-    labels: { ...defaultsOf(form.labels), ...choice.labels },
-    prompts: { ...defaultsOf(form.prompts), ...choice.prompts },
-  };
-}
-
-/** Take over a choice, as a project has it in force. */
-export function takeChoice(choice) {
-  const differing = (knobs, values) => {
-    const found = {};
-    for (const knob of knobs) if (knob.name in values) setKnob(found, knob, values[knob.name]);
-    return found;
-  };
-  state.method = choice.method;
-  state.params[choice.method] = differing(methodOf(choice.method).knobs, choice.params);
-  for (const section of ["regions", "labels", "prompts"]) {
-    state[section] = differing(state.form[section], choice[section]);
-  }
+/** Take over a choice, as a project has it in force: it says only what differs from the server's own start. */
+export function takeChoice({ method, params, regions, labels, prompts }) {
+  Object.assign(state, { method, regions, labels, prompts });
+  state.params[method] = params;
 }
 
 export function askedLabels() {
