@@ -86,8 +86,8 @@ def test_a_task_of_a_project_is_tried_and_its_setting_saved(open_page, server, f
         tasks.append({"id": number, "data": {"image": f"/data/upload/1/{photo.name}"}})
     (folder / "api/tasks").write_text(json.dumps({"tasks": tasks}))
     config = (
-        '<View><Image name="image" value="$image"/><BrushLabels name="mask" toName="image" >'
-        '<Label value="Disc"/></BrushLabels></View>'
+        '<View><Image name="photo" value="$image"/><PolygonLabels name="outline" toName="photo" >'
+        '<Label value="Disc"/></PolygonLabels></View>'
     )
     setup = {"project": "7.1700000000", "schema": config, "hostname": file_server.url, "access_token": "t"}
     setup["extra_params"] = json.dumps({"labels": {"rule": "size"}})
@@ -105,6 +105,9 @@ def test_a_task_of_a_project_is_tried_and_its_setting_saved(open_page, server, f
     settled(page, "2 segments")
     expect(page.get_by_label("Name of label 1")).to_have_value("Disc")
     assert page.input_value("#labels-rule") == "size"
+    # the tag to paste is the project's own
+    opening = '<PolygonLabels name="outline" toName="photo" model_method="threshold" model_label_rule="size">'
+    assert page.input_value("#setting") == "\n".join([opening, '  <Label value="Disc"/>', "</PolygonLabels>"])
     page.keyboard.press("ArrowRight")
     settled(page, "3 segments")
     with page.expect_request("**/playground/save") as sent:

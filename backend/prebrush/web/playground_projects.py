@@ -152,7 +152,7 @@ class ConnectedProjects:
         return {str(each.get("id")): title for each in told if isinstance(title := each.get("title"), str) and title}
 
     def describe(self, project: str) -> dict[str, Any]:
-        """Tell a project's first tasks, its labels and the setting in force.
+        """Tell a project's first tasks, its tag to fill with its labels, and the setting in force.
 
         Raises
         ------
@@ -170,7 +170,8 @@ class ConnectedProjects:
             {"name": label.name, "predicted_values": list(label.predicted_values)} for label in plan.control.labels
         ]
         choice = choice_in_force(plan, self._settings.default)
-        return {"tasks": tasks, "labels": labels, "choice": choice, "is_saved": bool(state.saved)}
+        tag = {"kind": plan.control.tag, "name": plan.control.from_name, "toName": plan.control.to_name}
+        return {"tasks": tasks, "tag": tag, "labels": labels, "choice": choice}
 
     def open(self, project: str, task_id: int) -> Picture:
         """Open the image of a task, under the same rules as for a prediction.

@@ -35,9 +35,10 @@ async function showTitles(projects) {
 async function open(taken) {
   const project = byId("project").value;
   say("Asking Label Studio for the project's tasks …");
-  const { tasks, labels, choice } = await getJson(query(project));
+  const { tasks, labels, choice, tag } = await getJson(query(project));
   if (!tasks.length) return say("This project has no tasks.", { isError: true });
   takeChoice(choice);
+  state.tag = { ...tag, isKnown: true };
   state.names = [];
   for (const { name, predicted_values: values } of labels) {
     state.names.push({ name, color: freeColor(), values: values.join(",") });

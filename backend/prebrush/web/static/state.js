@@ -11,6 +11,8 @@ export const state = {
   regions: {},
   labels: {},
   prompts: {},
+  /** The tag that is copied: of a project that was opened its own, else one as in the documents. */
+  tag: { kind: "BrushLabels", name: "mask", toName: "image", isKnown: false },
   /** The labels segments get: {name, color, values}. */
   names: [],
   look: { opacity: 0.45, outlines: true, byLabel: false },
