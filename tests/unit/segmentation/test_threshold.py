@@ -40,6 +40,7 @@ def test_thresholds_equal_scikit_image(rule: str) -> None:
                 assert rule == "minimum"
                 continue
         assert find_threshold(histogram(gray), rule) == expected
+        assert cut(gray, rule).threshold == expected
         compared += 1
     assert compared >= 6
 
