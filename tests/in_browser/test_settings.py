@@ -31,6 +31,7 @@ def test_the_setting_is_copied_in_every_form(open_page, photos):
         page.get_by_role("radio", name=form).check()
         page.click("#copy")
         expect(page.locator("#status")).to_have_text("Copied.")
+        expect(page.locator("#copy")).to_have_text("Copied")
         return page.evaluate("navigator.clipboard.readText()")
 
     assert copied("Tag") == (
@@ -39,6 +40,7 @@ def test_the_setting_is_copied_in_every_form(open_page, photos):
     choice = {"method": "kmeans", "params": {"n_clusters": 6}, "regions": {"instances": "merge"}}
     assert json.loads(copied("JSON")) == choice
     assert yaml.safe_load(copied("YAML")) == {"default": choice}
+    expect(page.locator("#copy")).to_have_text("Copy")
 
 
 def test_what_nobody_moved_is_shown_as_it_suits_the_photo_and_not_copied(open_page, photos, tmp_path):

@@ -10,6 +10,7 @@ const FORMS = {
 };
 
 const MOST_ROWS = 12;
+let restoring = 0;
 
 const escapeXml = (text) => String(text).replace(/&/g, "&amp;").replace(/"/g, "&quot;").replace(/</g, "&lt;");
 
@@ -80,6 +81,11 @@ async function copy() {
     byId("copy").focus();
   }
   say("Copied.");
+  // the line that says so is at the other end of the page
+  const button = byId("copy");
+  button.textContent = "Copied";
+  clearTimeout(restoring);
+  restoring = setTimeout(() => (button.textContent = "Copy"), 2000);
 }
 
 export function startSetting() {
