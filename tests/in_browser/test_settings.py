@@ -123,6 +123,10 @@ def test_a_task_of_a_project_is_tried_and_its_setting_saved(open_page, server, f
     page.click("#unsave")
     expect(page.locator("#status")).to_contain_text("Taken back")
     assert server.ask("POST", "/setup", json=setup).json()["model_version"] == before
+    # what the connection says would hold again below a tag that is silent
+    page.click("#reset")
+    settled(page, "3 segments")
+    assert page.input_value("#setting").startswith(opening.replace('"size"', '"class"'))
 
 
 def masks_of(entry: dict, shape: tuple[int, int]) -> list[bytes]:

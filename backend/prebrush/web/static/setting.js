@@ -1,7 +1,7 @@
 // "Use it": the setting as attributes of a tag, as extra parameters, as YAML.
 
 import { byId, say } from "./dom.js";
-import { askedLabels, choiceOf, state } from "./state.js";
+import { askedLabels, choiceToCopy, state } from "./state.js";
 
 const FORMS = {
   tag: { write: writeTag, hint: hintOfTag },
@@ -16,7 +16,7 @@ const escapeXml = (text) => String(text).replace(/&/g, "&amp;").replace(/"/g, "&
 
 /** Leave out what is empty. */
 function compact() {
-  const { method, ...sections } = choiceOf(state.method);
+  const { method, ...sections } = choiceToCopy();
   const filled = Object.entries(sections).filter(([, values]) => Object.keys(values).length);
   return { method, ...Object.fromEntries(filled) };
 }

@@ -1,6 +1,7 @@
 // What is chosen: method, knobs, labels, looks. One object, and one event when it changes.
 
 const events = new EventTarget();
+const SECTIONS = ["params", "regions", "labels", "prompts"];
 
 export const state = {
   /** What the server told of methods and knobs. */
@@ -11,6 +12,8 @@ export const state = {
   regions: {},
   labels: {},
   prompts: {},
+  /** What was in force for the project that was opened; null for photos. */
+  inForce: null,
   /** The tag that is copied: of a project that was opened its own, else one as in the documents. */
   tag: { kind: "BrushLabels", name: "mask", toName: "image", isKnown: false },
   /** The labels segments get: {name, color, values}. */
@@ -43,15 +46,29 @@ export function takeStarts(cleanup) {
   return moved.length > 0;
 }
 
-/** What the server is asked for, what is copied and what is saved: only what somebody set. */
+/** What the server is asked for and what is saved: only what somebody set. */
 export function choiceOf(method) {
   const { params, regions, labels, prompts } = state;
   return { method, params: params[method] ?? {}, regions, labels, prompts };
 }
 
+/** What is copied: the same, and what was taken back of what is in force for the project, as that lies below it. */
+export function choiceToCopy() {
+  const choice = choiceOf(state.method);
+  const { inForce, form } = state;
+  if (!inForce) return choice;
+  const knobsOf = { ...form, params: inForce.method === choice.method ? methodOf(choice.method).knobs : [] };
+  const whole = (section) => {
+    const back = knobsOf[section].filter(({ name }) => name in inForce[section] && !(name in choice[section]));
+    return { ...choice[section], ...Object.fromEntries(back.map((knob) => [knob.name, startOf(knob)])) };
+  };
+  return { method: choice.method, ...Object.fromEntries(SECTIONS.map((section) => [section, whole(section)])) };
+}
+
 /** Take over a choice, as a project has it in force: it says only what differs from the server's own start. */
-export function takeChoice({ method, params, regions, labels, prompts }) {
-  Object.assign(state, { method, regions, labels, prompts });
+export function takeChoice(choice) {
+  const { method, params, regions, labels, prompts } = structuredClone(choice);
+  Object.assign(state, { method, regions, labels, prompts, inForce: choice });
   state.params[method] = params;
 }
 
