@@ -89,7 +89,8 @@ function draw(found, isDraft) {
 
 function tell({ segments, milliseconds, method, why, note }) {
   const reason = why.slice(method.length + 2);
-  byId("why").textContent = reason && `Here: ${reason}.`;
+  if (!isMarked()) byId("why").textContent = reason && `Here: ${reason}.`;
+  byId("why").classList.remove("is-old");
   if (note) return say(note);
   const isElse = isMarked() && method !== state.method;
   const [chosen] = reason.split(", ");
@@ -124,7 +125,8 @@ function mindOutlines() {
 
 export async function showPhoto(photo) {
   answer = null;
-  byId("why").textContent = "";
+  // not emptied: all below it would jump up, and down again with the answer
+  byId("why").classList.add("is-old");
   clearMarks();
   viewer.clear();
   byId("panes").classList.remove("is-unseen");
@@ -138,6 +140,7 @@ export async function showPhoto(photo) {
   } catch (error) {
     if (photo !== currentPhoto()) return;
     byId("panes").classList.add("is-unseen");
+    byId("why").textContent = "";
     byId("result").setAttribute("aria-busy", "false");
     return complain(error);
   }
