@@ -272,6 +272,15 @@ def test_check_names_a_storage_that_is_away(tmp_path):
     found = {finding["what"]: finding for finding in json.loads(done.stdout)["checks"]}
     assert done.returncode == 1
     assert not found["storage"]["ok"]
+    assert found["storage"]["advice"].startswith("Start it, or change")
+
+
+def test_check_names_a_host_that_cannot_be_allowed(tmp_path):
+    (tmp_path / "config.yaml").write_text("images: {allowed_hosts: 10.0.0.0/99}\n")
+    done = run("check", "--json", cwd=tmp_path)
+    (images,) = [finding for finding in json.loads(done.stdout)["checks"] if finding["what"] == "images"]
+    assert (done.returncode, images["ok"]) == (1, False)
+    assert "'10.0.0.0/99'" in images["found"]
 
 
 def test_health_of_a_server_that_is_not_there(tmp_path):
