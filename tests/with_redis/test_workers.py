@@ -19,7 +19,7 @@ from rq.serializers import JSONSerializer
 
 from prebrush.batch.board import Board, BoardJournal, ChunkLost
 from prebrush.batch.queue import ChunkQueue, connect
-from prebrush.batch.queued import begin_or_go_on, stand
+from prebrush.batch.queued_run import begin_or_go_on, stand
 from prebrush.batch.run import Outcome, plan_run
 from prebrush.batch.studio import open_project
 from prebrush.errors import ConfigError

@@ -1,4 +1,4 @@
-"""A run handed to workers: begun or gone on with, fed, watched, summed up."""
+"""A run that `prebrush worker` processes carry out: started or resumed, fed into the queue, watched and summed up."""
 
 import threading
 import time
