@@ -19,7 +19,7 @@ from typing import Any
 from bench.harness import Row, WrongResultError
 from prebrush.batch.board import Board
 from prebrush.batch.queue import ChunkQueue, connect
-from prebrush.batch.queued import begin_or_go_on, count_workers, stand
+from prebrush.batch.queued_run import begin_or_go_on, count_workers, stand
 from prebrush.batch.run import plan_run
 from prebrush.batch.studio import open_project
 from prebrush.settings import Settings, load_settings

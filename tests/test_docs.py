@@ -115,7 +115,7 @@ def test_what_check_has_advice_for_is_said_somewhere():
     said = re.sub(r'"\s*\n\s*f?"', "", "".join(path.read_text() for path in paths))
     for phrases, _ in CURES:
         for phrase in phrases:
-            template = phrase.replace("/data/local-files/", "{errand.shown}")
+            template = phrase.replace("/data/local-files/", "{request.shown}")
             # OpenSSL's own words
             assert template in said or phrase == "wrong_version_number", phrase
 

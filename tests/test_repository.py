@@ -46,6 +46,16 @@ def test_hooks_at_a_commit_are_the_tools_of_make_lint():
     assert tools == set(re.findall(r"\$\(BIN\)/([a-z -]+?)(?: --\w+)?(?: \.)?$", lint, re.MULTILINE))
 
 
+def test_the_table_of_modules_for_newcomers_names_each_one_once():
+    table = (ROOT / "CONTRIBUTING.md").read_text().partition("<!-- modules -->")[2].partition("<!-- /modules -->")[0]
+    named = [name for row in table.splitlines()[3:] for name in re.findall(r"`(\w+)`", row.split("|")[1])]
+    package = ROOT / "backend/prebrush"
+    modules = {path.stem for path in package.glob("*.py")} | {
+        path.parent.name for path in package.glob("*/__init__.py")
+    }
+    assert sorted(named) == sorted(modules - {"__init__"})
+
+
 def test_files_are_written_as_the_editor_configuration_says():
     parser = configparser.ConfigParser()
     parser.read_string("[top]\n" + (ROOT / ".editorconfig").read_text())

@@ -70,7 +70,7 @@ class Slots:
 
 
 class Piece(Future[T]):
-    """A piece of work that waits or runs, and how many wait for what comes of it."""
+    """One piece of work, queued or running, and the number of callers that wait for its result."""
 
     def __init__(self, jobs: "Jobs[T]", key: Hashable, work: Callable[[], T], urgency: Urgency) -> None:
         super().__init__()
@@ -143,10 +143,6 @@ class Jobs(Generic[T]):
         with self._changed:
             return sum(not piece.askers for piece in self._pieces.values())
 
-    def submit(self, key: Hashable, work: Callable[[], T], urgency: Urgency) -> Future[T]:
-        """Queue `work`, or join the same work that is under way; see `submit_all`."""
-        return self.submit_all([(key, work)], urgency)[0]
-
     def submit_all(self, asked: Sequence[tuple[Hashable, Callable[[], T]]], urgency: Urgency) -> list[Future[T]]:
         """Queue pieces of work, all or none; those that wait or run already are joined.
 
@@ -163,7 +159,7 @@ class Jobs(Generic[T]):
 
     def leave(self, future: Future[T]) -> None:
         """Stop waiting for a future. Without anybody who waits, work that no batch asked for is dropped."""
-        assert isinstance(future, Piece)  # noqa: S101  `submit` gives no others
+        assert isinstance(future, Piece)  # noqa: S101  `submit_all` gives no others
         with self._changed:
             future.askers -= 1
             if future.work is not None and self._is_abandoned(future):

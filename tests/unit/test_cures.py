@@ -3,7 +3,7 @@
 import pytest
 
 from prebrush.checkup.cures import CURES, failed, find_cure
-from prebrush.client.knocking import HOW_TO_OPEN, LEGACY_IS_OFF, NOT_FOR_THAT_USER
+from prebrush.client.authorized import HOW_TO_OPEN, LEGACY_IS_OFF, NOT_FOR_THAT_USER
 from prebrush.errors import ImageForbidden
 
 

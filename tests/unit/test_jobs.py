@@ -9,6 +9,10 @@ from prebrush.errors import Abandoned, Overloaded
 from prebrush.jobs import Jobs, Slots, Urgency, stop_if_abandoned
 
 
+def submit(jobs, key, work, urgency):
+    return jobs.submit_all([(key, work)], urgency)[0]
+
+
 @pytest.fixture
 def gate():
     return threading.Event()
@@ -23,20 +27,20 @@ def test_the_same_key_is_run_once_and_everybody_gets_the_result(gate):
         runs.append(1)
         return len(runs)
 
-    futures = [jobs.submit("same", work, Urgency.BATCH) for _ in range(3)]
+    futures = [submit(jobs, "same", work, Urgency.BATCH) for _ in range(3)]
     gate.set()
     assert [future.result(10) for future in futures] == [1, 1, 1]
-    assert jobs.submit("same", work, Urgency.BATCH).result(10) == 2
+    assert submit(jobs, "same", work, Urgency.BATCH).result(10) == 2
 
 
 def test_urgent_work_overtakes_a_batch(gate):
     jobs = Jobs(1)
     order = []
-    jobs.submit("block", lambda: gate.wait(10), Urgency.NOW)
-    batch = [jobs.submit(n, lambda n=n: order.append(n), Urgency.BATCH) for n in range(3)]
-    urgent = jobs.submit("urgent", lambda: order.append("urgent"), Urgency.NOW)
+    submit(jobs, "block", lambda: gate.wait(10), Urgency.NOW)
+    batch = [submit(jobs, n, lambda n=n: order.append(n), Urgency.BATCH) for n in range(3)]
+    urgent = submit(jobs, "urgent", lambda: order.append("urgent"), Urgency.NOW)
     # joining work that waits, with more urgency, moves it forward
-    again = jobs.submit(2, lambda: order.append("never"), Urgency.NOW)
+    again = submit(jobs, 2, lambda: order.append("never"), Urgency.NOW)
     gate.set()
     for future in (*batch, urgent, again):
         future.result(10)
@@ -45,8 +49,8 @@ def test_urgent_work_overtakes_a_batch(gate):
 
 def test_joining_does_not_lengthen_the_queue(gate):
     jobs = Jobs(1)
-    futures = [jobs.submit("block", lambda: gate.wait(10), Urgency.NOW)]
-    futures += [jobs.submit("same", lambda: True, Urgency.BATCH) for _ in range(1000)]
+    futures = [submit(jobs, "block", lambda: gate.wait(10), Urgency.NOW)]
+    futures += [submit(jobs, "same", lambda: True, Urgency.BATCH) for _ in range(1000)]
     assert len(jobs._queue) <= 2
     gate.set()
     assert all(future.result(10) for future in futures)
@@ -59,24 +63,24 @@ def test_an_error_reaches_who_asked_and_the_crew_goes_on():
         raise ValueError("broken")
 
     with pytest.raises(ValueError, match="broken"):
-        jobs.submit("a", fail, Urgency.NOW).result(10)
-    assert jobs.submit("b", lambda: 5, Urgency.NOW).result(10) == 5
+        submit(jobs, "a", fail, Urgency.NOW).result(10)
+    assert submit(jobs, "b", lambda: 5, Urgency.NOW).result(10) == 5
     assert jobs.unfinished == 0
 
 
 def test_too_much_is_refused(gate):
     jobs = Jobs(1, most_waiting=2)
-    futures = [jobs.submit(n, lambda: gate.wait(10), Urgency.BATCH) for n in range(2)]
+    futures = [submit(jobs, n, lambda: gate.wait(10), Urgency.BATCH) for n in range(2)]
     with pytest.raises(Overloaded, match="2 tasks"):
-        jobs.submit("more", lambda: True, Urgency.BATCH)
+        submit(jobs, "more", lambda: True, Urgency.BATCH)
     gate.set()
     assert all(future.result(10) for future in futures)
 
 
 def test_a_batch_never_holds_the_reserved_threads(gate):
     jobs = Jobs(2, reserved=1)
-    blocked = [jobs.submit(n, lambda: gate.wait(10), Urgency.BATCH) for n in range(5)]
-    assert jobs.submit("urgent", lambda: "here", Urgency.NOW).result(5) == "here"
+    blocked = [submit(jobs, n, lambda: gate.wait(10), Urgency.BATCH) for n in range(5)]
+    assert submit(jobs, "urgent", lambda: "here", Urgency.NOW).result(5) == "here"
     gate.set()
     assert all(future.result(10) for future in blocked)
 
@@ -113,11 +117,11 @@ def test_slots_go_to_the_urgent_first():
 def test_what_nobody_waits_for_is_not_begun(gate):
     jobs = Jobs(1)
     begun = []
-    block = jobs.submit("block", lambda: gate.wait(10), Urgency.NOW)
-    left = jobs.submit("left", lambda: begun.append("left"), Urgency.NOW)
-    shared = [jobs.submit("shared", lambda: begun.append("shared"), Urgency.NOW) for _ in range(2)]
-    promised = jobs.submit("promised", lambda: begun.append("promised"), Urgency.BATCH)
-    assert jobs.submit("promised", lambda: None, Urgency.NOW) is promised
+    block = submit(jobs, "block", lambda: gate.wait(10), Urgency.NOW)
+    left = submit(jobs, "left", lambda: begun.append("left"), Urgency.NOW)
+    shared = [submit(jobs, "shared", lambda: begun.append("shared"), Urgency.NOW) for _ in range(2)]
+    promised = submit(jobs, "promised", lambda: begun.append("promised"), Urgency.BATCH)
+    assert submit(jobs, "promised", lambda: None, Urgency.NOW) is promised
     for future in (left, shared[0], promised, promised):
         jobs.leave(future)
     assert jobs.unfinished == 3
@@ -128,7 +132,7 @@ def test_what_nobody_waits_for_is_not_begun(gate):
     assert begun == ["shared", "promised"] or begun == ["promised", "shared"]
     assert left.cancelled()
     # what was dropped can be asked for again
-    assert jobs.submit("left", lambda: "anew", Urgency.NOW).result(10) == "anew"
+    assert submit(jobs, "left", lambda: "anew", Urgency.NOW).result(10) == "anew"
     assert jobs.unfinished == 0
 
 
@@ -142,18 +146,18 @@ def test_work_that_runs_ends_at_its_next_step_when_nobody_waits(gate):
         stop_if_abandoned()
         steps.append("second")
 
-    future = jobs.submit("same", work, Urgency.NOW)
+    future = submit(jobs, "same", work, Urgency.NOW)
     assert running.wait(10)
     jobs.leave(future)
     # one who comes while it still runs is waited for again
-    joined = jobs.submit("same", work, Urgency.NOW)
+    joined = submit(jobs, "same", work, Urgency.NOW)
     gate.set()
     joined.result(10)
     assert steps == ["second"]
 
     gate.clear()
     running.clear()
-    future = jobs.submit("same", work, Urgency.NOW)
+    future = submit(jobs, "same", work, Urgency.NOW)
     assert running.wait(10)
     jobs.leave(future)
     gate.set()
@@ -172,10 +176,10 @@ def test_a_core_that_comes_free_goes_to_nobody_who_left(gate):
             computed.append(name)
             gate.wait(10)
 
-    first = jobs.submit("first", lambda: compute("first"), Urgency.NOW)
+    first = submit(jobs, "first", lambda: compute("first"), Urgency.NOW)
     while not slots.taken:
         time.sleep(0.001)
-    second = jobs.submit("second", lambda: compute("second"), Urgency.NOW)
+    second = submit(jobs, "second", lambda: compute("second"), Urgency.NOW)
     while not slots.waiting:
         time.sleep(0.001)
     jobs.leave(second)
@@ -189,7 +193,7 @@ def test_a_core_that_comes_free_goes_to_nobody_who_left(gate):
 
 def test_a_batch_that_does_not_fit_leaves_nothing_behind(gate):
     jobs = Jobs(1, most_waiting=3)
-    block = jobs.submit("block", lambda: gate.wait(10), Urgency.NOW)
+    block = submit(jobs, "block", lambda: gate.wait(10), Urgency.NOW)
     with pytest.raises(Overloaded):
         jobs.submit_all([(n, lambda: True) for n in range(3)], Urgency.BATCH)
     assert jobs.unfinished == 1
@@ -212,8 +216,8 @@ def test_no_more_threads_compute_than_there_are_cores_and_the_last_result_is_let
         pass
 
     jobs = Jobs(2)
-    kept = weakref.ref(jobs.submit("large", Large, Urgency.NOW).result(10))
-    jobs.submit("after", lambda: None, Urgency.NOW).result(10)
+    kept = weakref.ref(submit(jobs, "large", Large, Urgency.NOW).result(10))
+    submit(jobs, "after", lambda: None, Urgency.NOW).result(10)
     give_up = time.monotonic() + 5
     while kept() is not None and time.monotonic() < give_up:
         gc.collect()

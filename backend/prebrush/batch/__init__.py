@@ -6,5 +6,6 @@
     run = plan_run(settings, project)                the plan /predict uses, so versions and results are equal
     for chunk in split_ids(...): run.work(chunk)     list, predict, upload; again and again without doing anything twice
 
-Here or on other machines: `here` runs the chunks in threads of one process, `queue` hands them to workers.
+Here or on other machines: `local_run` works through the chunks in threads of this process, `queued_run` hands them to
+workers.
 """

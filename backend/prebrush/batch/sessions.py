@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 
-from prebrush.batch.alone import hold, hold_project
 from prebrush.batch.chunks import CHUNK_TASKS
 from prebrush.batch.folder import ENDINGS, FilePictures, build_tasks, find_images, name_of
-from prebrush.batch.here import run_here
 from prebrush.batch.journal import FileJournal
 from prebrush.batch.labelling import BatchPredictor, Labelled, Labeller
+from prebrush.batch.local_run import run_here
+from prebrush.batch.locks import hold, hold_project
 from prebrush.batch.report import PAGE, Summary, write_report
 from prebrush.batch.run import Outcome, Previews, ProjectRun
 from prebrush.batch.scratch import Scratch

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from prebrush.batch.alone import hold
+from prebrush.batch.locks import hold
 from prebrush.datatypes import Task
 from prebrush.errors import PrebrushError
 

@@ -1,7 +1,7 @@
 """For each way in which an image or Label Studio cannot be had, the one thing to change. docs/connect.md has it all."""
 
 from prebrush.checkup.findings import Finding
-from prebrush.client.knocking import HOW_TO_OPEN, KEY_IS_WITHHELD, LEGACY_IS_OFF, NOT_FOR_THAT_USER
+from prebrush.client.authorized import HOW_TO_OPEN, KEY_IS_WITHHELD, LEGACY_IS_OFF, NOT_FOR_THAT_USER
 from prebrush.errors import PrebrushError
 
 CURES: tuple[tuple[tuple[str, ...], str], ...] = (

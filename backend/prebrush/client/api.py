@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from prebrush.client.knocking import REFUSALS, Errand, Knocker, is_page
+from prebrush.client.authorized import REFUSALS, AuthorizedFetcher, StudioRequest, is_page
 from prebrush.client.locations import Location
 from prebrush.client.studio import Credential, Studio
 from prebrush.errors import ImageError, ImageForbidden, ImageNotFound, ImageUnreachable, StudioError
@@ -51,7 +51,7 @@ class StudioClient:
 
     def __init__(self, fetcher: Fetcher, now: Callable[[], float] = time.monotonic) -> None:
         self._fetcher = fetcher
-        self._knocker = Knocker(fetcher, now)
+        self._authorized = AuthorizedFetcher(fetcher, now)
 
     def get(
         self,
@@ -89,16 +89,16 @@ class StudioClient:
         StudioError
             What was told as Label Studio's address is none.
         """
-        errand = Errand(location.urls[0], location.shown, max_bytes, self._deadline(timeout_s), headers or {})
+        request = StudioRequest(location.urls[0], location.shown, max_bytes, self._deadline(timeout_s), headers or {})
         base = studio.base
         if location.on_studio and base is not None:
-            return self._get_own(errand, location, studio, base)
+            return self._get_own(request, location, studio, base)
         fetched = self._fetcher.fetch(
-            errand.url,
+            request.url,
             max_bytes=max_bytes,
             headers=headers,
             trusted=Trusted(base.origin, private=studio.may_be_private) if base is not None else None,
-            timeout_s=errand.left_s,
+            timeout_s=request.left_s,
         )
         if fetched.status in REFUSALS:
             raise ImageForbidden(
@@ -106,7 +106,7 @@ class StudioClient:
             )
         if fetched.status in MISSING:
             raise ImageNotFound(f"nothing is at {location.shown} ({fetched.status})")
-        return _check(fetched, errand)
+        return _check(fetched, request)
 
     def whoami(self, studio: Studio, *, timeout_s: float = math.inf) -> WhoAmI:
         """Ask Label Studio who we are to it: a test of address and credentials.
@@ -144,9 +144,9 @@ class StudioClient:
         path, _, query = route.partition("?")
         shown = f"{base}{path}"
         url = Url(base.origin, base.path + path, query)
-        errand = Errand(url, path, MOST_JSON_BYTES, self._deadline(timeout_s), {"Accept": "application/json"})
+        request = StudioRequest(url, path, MOST_JSON_BYTES, self._deadline(timeout_s), {"Accept": "application/json"})
         try:
-            fetched, credential = self._knocker.get(errand, studio, base)
+            fetched, credential = self._authorized.get(request, studio, base)
         except ImageError as error:
             raise StudioError(str(error)) from error
         if fetched.status != 200:
@@ -156,10 +156,10 @@ class StudioClient:
         except (ValueError, RecursionError) as error:
             raise StudioError(f"{shown} does not answer with JSON; is LABEL_STUDIO_URL right?") from error
 
-    def _get_own(self, errand: Errand, location: Location, studio: Studio, base: Url) -> Fetched:
+    def _get_own(self, request: StudioRequest, location: Location, studio: Studio, base: Url) -> Fetched:
         """Get an image of Label Studio's own origin, from the first of its candidate addresses that has it."""
         for url in location.urls:
-            fetched, _ = self._knocker.get(replace(errand, url=url), studio, base)
+            fetched, _ = self._authorized.get(replace(request, url=url), studio, base)
             if fetched.status not in MISSING:
                 break
         if fetched.status in MISSING:
@@ -172,16 +172,16 @@ class StudioClient:
             )
         if fetched.status == 424:
             raise ImageUnreachable(f"Label Studio at {base} cannot read {location.shown} from its storage (424)")
-        return _check(fetched, errand)
+        return _check(fetched, request)
 
 
-def _check(fetched: Fetched, errand: Errand) -> Fetched:
+def _check(fetched: Fetched, request: StudioRequest) -> Fetched:
     """Let a 200 that may be an image pass, and a 304 that was asked for; both kinds of host end here."""
     if is_page(fetched):
         raise ImageForbidden(
-            f"{fetched.url.origin} answers {errand.shown} with a web page instead of an image; "
+            f"{fetched.url.origin} answers {request.shown} with a web page instead of an image; "
             "most likely it is a login page"
         )
-    if fetched.status != 200 and not (fetched.status == 304 and errand.headers):
-        raise ImageUnreachable(f"{fetched.url.origin} answers {fetched.status} to {errand.shown}")
+    if fetched.status != 200 and not (fetched.status == 304 and request.headers):
+        raise ImageUnreachable(f"{fetched.url.origin} answers {fetched.status} to {request.shown}")
     return fetched

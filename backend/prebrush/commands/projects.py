@@ -105,7 +105,7 @@ def prelabel(
 def _open_session(settings: "Settings", place: Path, stop: threading.Event, *, queue: bool, show: bool) -> "Session":
     if queue:
         from prebrush.batch.queue import connect
-        from prebrush.batch.queued import QueuedSession
+        from prebrush.batch.queued_run import QueuedSession
 
         return QueuedSession(place, stop, connect(settings), show=show)
     from prebrush.batch.sessions import Session
@@ -115,11 +115,12 @@ def _open_session(settings: "Settings", place: Path, stop: threading.Event, *, q
 
 def _show_standing(settings: "Settings", number: int, *, as_json: bool) -> None:
     """Print how far the workers are with a project."""
-    from prebrush.batch.queue import connect
-    from prebrush.batch.queued import find_runs, stand
+    from prebrush.batch.queue import connect, translated
+    from prebrush.batch.queued_run import find_runs, stand
 
     client = connect(settings)
-    standings = [stand(client, board) for board in find_runs(client, number)]
+    with translated():
+        standings = [stand(client, board) for board in find_runs(client, number)]
     if as_json:
         print_json([asdict(standing) for standing in standings])
         return
@@ -153,9 +154,9 @@ def worker(
     settings = load_settings(config)
     connect(settings).close()
     if processes > 1:
-        from prebrush.batch.crew import run_crew
+        from prebrush.batch.worker_processes import run_processes
 
-        raise typer.Exit(run_crew(processes, config, burst=burst))
+        raise typer.Exit(run_processes(processes, config, burst=burst))
     from prebrush.batch.worker import run_worker
 
     configure_logging(settings)
@@ -229,7 +230,7 @@ def _show(finished: "Finished", target: Path | None, *, queue: bool, as_json: bo
         soft_wrap=True,
     )
     for reason, count in summary.reasons[:10]:
-        out.print(escape(f"  {count} x {reason}"), soft_wrap=True)
+        out.print(escape(f"  {count} x {'such as: ' if count > 1 else ''}{reason}"), soft_wrap=True)
     if target and summary.finished:
         out.print(escape(f"import {target} into Label Studio"), soft_wrap=True)
     out.print(escape(f"version {summary.model_version}; the report is {finished.report}"), soft_wrap=True)

@@ -63,7 +63,6 @@ class _Reference(Counted):
 class _Project(msgspec.Struct):
     id: int | str | None = None
     created_at: str | None = None
-    label_config: str | None = None
 
 
 class _Webhook(msgspec.Struct):
@@ -149,20 +148,13 @@ class WebhookEvent:
         ``ANNOTATION_CREATED``, ``START_TRAINING`` ...; actions nobody knows yet are passed on.
     project : str
         Written as ``/setup`` and ``/predict`` write it, made from the project's id and time of creation.
-    project_id : str
-        The id alone.
-    label_config : str
-        XML; empty if the event has none.
-    task_ids, annotation_ids : tuple of int or str
-        What the event is about, in order, each once.
+    task_ids : tuple of int or str
+        The tasks that the event is about, in order, each once.
     """
 
     action: str
     project: str = ""
-    project_id: str = ""
-    label_config: str = ""
     task_ids: tuple[int | str, ...] = ()
-    annotation_ids: tuple[int | str, ...] = ()
 
 
 def parse_predict(body: Body, max_tasks: int = MAX_TASKS) -> PredictRequest:
@@ -200,24 +192,28 @@ def parse_setup(body: bytes) -> SetupRequest:
     ------
     InvalidBody
         It is not JSON, or a field has a wrong type. Not for ``extra_params``: a setup must be answered whatever a
-        person typed there, so what is no object, nor the text of one, is handed on under an empty name, for the plan
-        to refuse.
+        person typed there; see `read_extra_params`.
     """
     refuse_many_parts(body, "the request body")
     found = _decode(_setup_decoder, body)
-    extra = found.extra_params
-    if isinstance(extra, str):
-        with suppress(msgspec.DecodeError):
-            extra = msgspec.json.decode(extra.strip() or "null")
-    if extra is not None and not isinstance(extra, dict):
-        extra = {"": extra}
     return SetupRequest(
         project=_as_text(found.project),
         label_config=found.schema or "",
         hostname=found.hostname or "",
         access_token=found.access_token or "",
-        extra_params=extra,
+        extra_params=read_extra_params(found.extra_params),
     )
+
+
+def read_extra_params(value: object) -> dict[str, Any] | None:
+    """Read the connection's extra parameters, an object or the text of one; None where nothing was written there.
+
+    Whatever else a person typed is handed on under an empty name, for the plan to refuse.
+    """
+    if isinstance(value, str):
+        with suppress(msgspec.DecodeError):
+            value = msgspec.json.decode(value.strip() or "null")
+    return value if value is None or isinstance(value, dict) else {"": value}
 
 
 def parse_webhook(body: bytes) -> WebhookEvent:
@@ -237,10 +233,7 @@ def parse_webhook(body: bytes) -> WebhookEvent:
     return WebhookEvent(
         action=found.action,
         project=_project_key(project),
-        project_id=_as_text(project.id).split(".", 1)[0],
-        label_config=project.label_config or "",
-        task_ids=_each_once(tasks),
-        annotation_ids=_each_once([reference.id for reference in annotations]),
+        task_ids=tuple(dict.fromkeys(task for task in tasks if task is not None)),
     )
 
 
@@ -318,7 +311,3 @@ def _as_text(value: int | str | None) -> str:
 
 def _as_list(value: _Reference | list[_Reference] | None) -> list[_Reference]:
     return [] if value is None else value if isinstance(value, list) else [value]
-
-
-def _each_once(ids: list[int | str | None]) -> tuple[int | str, ...]:
-    return tuple(dict.fromkeys(each for each in ids if each is not None))

@@ -73,19 +73,14 @@ def stable_id(*parts: str | int) -> str:
     return base64.urlsafe_b64encode(digest).decode()[:_ID_LENGTH]
 
 
-def encode_prediction(predictions: Prediction | Sequence[Prediction]) -> bytes:
-    """Write the regions of a task as one JSON list.
+def encode_prediction(prediction: Prediction) -> bytes:
+    """Write the regions of one image as a JSON list; `join_results` joins those of a task with several images.
 
     Brush regions get a mask, all of them from one pass over the label map. Bitmask regions get a PNG that is
     transparent outside. Rectangles are the tight box. Polygons and vectors are outlines, one region for each connected
     part (``id``, ``id-2``, ...; see `outlines.trace_outlines` for specks and holes); vectors, which are lines, have no
     holes, and without ``closable="true"`` they return to where they began. A tag named by a separate
     ``<Labels>`` gets two results with one id, as the editor stores them.
-
-    Parameters
-    ----------
-    predictions : Prediction, or a sequence of them
-        One, or one for each image of a task with several.
 
     Returns
     -------
@@ -98,14 +93,12 @@ def encode_prediction(predictions: Prediction | Sequence[Prediction]) -> bytes:
         Two regions have one id (the editor would merge them and lose a mask), or a region's number is beyond
         its label map, or has no pixel in it where its tag takes a shape.
     """
-    if isinstance(predictions, Prediction):
-        predictions = [predictions]
     seen: set[str] = set()
-    for region in (region for prediction in predictions for region in prediction.regions):
+    for region in prediction.regions:
         if region.id in seen:
             raise ValueError(f"two regions have the id {region.id!r}")
         seen.add(region.id)
-    return msgspec.json.encode([result for prediction in predictions for result in _ImageResults(prediction).build()])
+    return msgspec.json.encode(_ImageResults(prediction).build())
 
 
 def join_results(parts: Sequence[bytes]) -> bytes:

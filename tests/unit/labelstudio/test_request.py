@@ -164,33 +164,35 @@ def test_setup_of_older_connectors_may_say_next_to_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "tasks", "annotations"),
+    ("name", "tasks"),
     [
-        ("webhook_annotation_created", (1,), (1,)),
-        ("webhook_annotation_deleted", (), (1,)),
-        ("webhook_annotations_created_bulk", (3,), (4,)),
-        ("webhook_tasks_created", (3,), ()),
-        ("webhook_tasks_deleted", (3,), ()),
-        ("start_training", (), ()),
+        ("webhook_annotation_created", (1,)),
+        ("webhook_annotation_deleted", ()),
+        ("webhook_annotations_created_bulk", (3,)),
+        ("webhook_tasks_created", (3,)),
+        ("webhook_tasks_deleted", (3,)),
+        ("start_training", ()),
     ],
 )
-def test_webhook(recorded, name: str, tasks: tuple, annotations: tuple) -> None:
+def test_webhook(recorded, name: str, tasks: tuple) -> None:
     message = recorded(name)
     found = parse_webhook(body_of(message))
     assert found.action == message["request"]["body"]["action"]
-    assert (found.task_ids, found.annotation_ids) == (tasks, annotations)
+    assert found.task_ids == tasks
 
 
 def test_a_webhook_names_its_project_as_setup_does(recorded) -> None:
     event = parse_webhook(body_of(recorded("webhook_project_updated")))
     setup = parse_setup(body_of(recorded("setup")))
     assert event.project == setup.project
-    assert (event.project_id, event.label_config) == ("1", setup.label_config)
 
 
-@pytest.mark.parametrize("project", ['{"id": 4}', '{"id": 4, "created_at": "soon"}', "4", '"4"', '"4.17"'])
-def test_a_webhook_with_less_about_the_project(project: str) -> None:
-    assert parse_webhook(f'{{"action": "X", "project": {project}}}'.encode()).project_id == "4"
+@pytest.mark.parametrize(
+    ("project", "name"),
+    [('{"id": 4}', "4"), ('{"id": 4, "created_at": "soon"}', "4"), ("4", "4"), ('"4"', "4"), ('"4.17"', "4.17")],
+)
+def test_a_webhook_with_less_about_the_project(project: str, name: str) -> None:
+    assert parse_webhook(f'{{"action": "X", "project": {project}}}'.encode()).project == name
 
 
 def test_a_webhook_without_action() -> None:

@@ -15,6 +15,7 @@ from prebrush.labelstudio.result import (
     encode_prediction,
     encode_response,
     fresh_id,
+    join_results,
     stable_id,
 )
 from prebrush.labelstudio.tags import REGION_TAGS
@@ -184,13 +185,13 @@ def test_images_of_one_task() -> None:
     (control,) = parse_label_config(config_of("Brush").replace("value=", "valueList=")).controls
     first = Prediction(scene(), (Region(1, "", None, control, "a"),), item_index=0)
     second = Prediction(scene()[:, :40].copy(), (Region(1, "", None, control, "b"),), item_index=1)
-    results = json.loads(encode_prediction([first, second]))
+    results = json.loads(join_results([encode_prediction(first), encode_prediction(second)]))
     assert [(result["item_index"], result["original_width"]) for result in results] == [(0, 90), (1, 40)]
 
 
 def test_nothing_found() -> None:
     assert encode_prediction(Prediction(scene(), ())) == b"[]"
-    assert encode_prediction([]) == b"[]"
+    assert join_results([b"[]", b"[]"]) == join_results([]) == b"[]"
 
 
 def test_two_regions_with_one_id_are_a_mistake() -> None:

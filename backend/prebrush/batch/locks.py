@@ -1,4 +1,4 @@
-"""One run at a time over the same files or project: two would predict, upload and write the same twice."""
+"""File locks that let one run at a time work on the same files or project; two would do and upload everything twice."""
 
 import contextlib
 import os

@@ -11,7 +11,7 @@ PAUSE_S = 1.0
 """Before a worker that died is replaced."""
 
 
-def run_crew(processes: int, config: Path | None, *, burst: bool) -> int:
+def run_processes(processes: int, config: Path | None, *, burst: bool) -> int:
     """Run workers until told to stop, or until all have ended by themselves; return the worst exit status."""
     command = [sys.executable, "-m", "prebrush", "worker"]
     command += ["--config", str(config)] if config else []

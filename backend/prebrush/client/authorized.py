@@ -1,4 +1,4 @@
-"""Showing Label Studio one credential after the other until it takes one."""
+"""Requests to Label Studio's own origin: its credentials are tried one after the other until one is accepted."""
 
 import re
 import time
@@ -30,8 +30,8 @@ KEY_IS_WITHHELD = (
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
-    """What is to be got from Label Studio's own origin.
+class StudioRequest:
+    """One GET request to Label Studio's own origin.
 
     Attributes
     ----------
@@ -68,14 +68,14 @@ class _Refusal:
     status: int = 401
 
 
-class Knocker:
-    """Gets what only credentials open. Safe to share between threads."""
+class AuthorizedFetcher:
+    """Fetches what Label Studio gives only to those it knows. Safe to share between threads."""
 
     def __init__(self, fetcher: Fetcher, now: Callable[[], float]) -> None:
         self._fetcher = fetcher
         self._tokens = Tokens(fetcher, now)
 
-    def get(self, errand: Errand, studio: Studio, base: Url) -> tuple[Fetched, Credential | None]:
+    def get(self, request: StudioRequest, studio: Studio, base: Url) -> tuple[Fetched, Credential | None]:
         """Get it with the first credential that is taken; return that too, None if none was needed.
 
         Raises
@@ -85,30 +85,30 @@ class Knocker:
         """
         refusals = []
         for credential in studio.credentials:
-            answer = self._try(errand, studio, base, credential)
+            answer = self._try(request, studio, base, credential)
             if not isinstance(answer, _Refusal):
                 return answer, credential
             refusals.append(answer)
         if not refusals:
             # nothing to show: a proxy before Label Studio may open it to this server
-            fetched = self._ask(errand, studio, base, {})
+            fetched = self._ask(request, studio, base, {})
             if not is_refusal(fetched):
                 return fetched, None
             refusals.append(_Refusal("no credentials, for there are none", _describe(fetched, base), fetched.status))
-        raise ImageForbidden(_explain(errand, studio, base, refusals))
+        raise ImageForbidden(_explain(request, studio, base, refusals))
 
-    def _try(self, errand: Errand, studio: Studio, base: Url, credential: Credential) -> "Fetched | _Refusal":
+    def _try(self, request: StudioRequest, studio: Studio, base: Url, credential: Credential) -> "Fetched | _Refusal":
         """Try one credential; return what it opened, or how it was refused."""
         name = f"{credential.source} ({credential.kind.value})"
         worn = ""
         while True:
             try:
                 header = self._tokens.authorize(
-                    credential, base, private=studio.may_be_private, timeout_s=errand.left_s, worn=worn
+                    credential, base, private=studio.may_be_private, timeout_s=request.left_s, worn=worn
                 )
             except CredentialRefused as error:
                 return _Refusal(name, str(error))
-            fetched = self._ask(errand, studio, base, {"Authorization": header})
+            fetched = self._ask(request, studio, base, {"Authorization": header})
             if not is_refusal(fetched):
                 return fetched
             if worn or credential.kind is not CredentialKind.PERSONAL or fetched.status != 401:
@@ -116,13 +116,13 @@ class Knocker:
             # the access token may have been withdrawn before its end: once more
             worn = header
 
-    def _ask(self, errand: Errand, studio: Studio, base: Url, credentials: Mapping[str, str]) -> Fetched:
+    def _ask(self, request: StudioRequest, studio: Studio, base: Url, credentials: Mapping[str, str]) -> Fetched:
         return self._fetcher.fetch(
-            errand.url,
-            max_bytes=errand.max_bytes,
-            headers=errand.headers,
+            request.url,
+            max_bytes=request.max_bytes,
+            headers=request.headers,
             trusted=Trusted(base.origin, credentials, private=studio.may_be_private),
-            timeout_s=errand.left_s,
+            timeout_s=request.left_s,
         )
 
 
@@ -148,10 +148,10 @@ def _describe(fetched: Fetched, base: Url) -> str:
     return what
 
 
-def _explain(errand: Errand, studio: Studio, base: Url, refusals: list[_Refusal]) -> str:
+def _explain(request: StudioRequest, studio: Studio, base: Url, refusals: list[_Refusal]) -> str:
     """List what was tried, and say what to change."""
     tried = "; ".join(f"{refusal.tried}: {refusal.answer}" for refusal in refusals)
-    parts = [f"Label Studio at {base} refuses {errand.shown}; tried: {tried}."]
+    parts = [f"Label Studio at {base} refuses {request.shown}; tried: {tried}."]
     if studio.withholds_key:
         parts.append(KEY_IS_WITHHELD)
     if any(refusal.status == 403 for refusal in refusals):
