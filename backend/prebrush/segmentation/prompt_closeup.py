@@ -99,7 +99,8 @@ def look_closer(prepared: Prepared, points: Sequence[Point], weights: Weights = 
     for window in windows:
         near = prepare(np.ascontiguousarray(prepared.image[window.area]), WINDOW_PIXELS, MOST_ENLARGED)
         found = _answer(near, window, points, weights)
-        if found is None or not found.any() or window.cut_off(found, prepared.image.shape):
+        # what is clicked away is empty, which is an answer, too
+        if found is None or window.cut_off(found, prepared.image.shape):
             return None
         if window is small.window:
             first = found if len(points) == 1 else _answer(near, window, points[:1], weights)
@@ -109,7 +110,7 @@ def look_closer(prepared: Prepared, points: Sequence[Point], weights: Weights = 
         drawn[window.area] |= found
     for row, col, positive in points:
         drawn[row, col] = positive
-    return drawn if drawn.any() else None
+    return drawn
 
 
 def _answer(near: Prepared, window: Window, points: Sequence[Point], weights: Weights) -> Mask | None:

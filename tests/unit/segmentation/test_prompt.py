@@ -144,6 +144,19 @@ def test_clicks_within_and_beyond_a_window_are_honoured() -> None:
     assert mask.mean() < 0.02
 
 
+def test_what_is_clicked_away_in_a_window_brings_nothing_else() -> None:
+    image, places = small_things()
+    ready = prepare(image)
+    (row, col), (other_row, other_col) = places[9], places[54]
+    both = ((row, col, True), (other_row, other_col, True))
+    before = find_object(ready, Prompt(points=both))
+    for down, right in ((0, 0), (1, 1), (-2, 0), (0, 3)):
+        away = (other_row + down, other_col + right, False)
+        changed = find_object(ready, Prompt(points=(*both, away))) != before
+        assert changed[away[:2]]
+        assert not (changed & ~disc(512, 512, other_row, other_col, 9)).any()
+
+
 def test_small_errors_are_corrected_by_pixels(prepared: Prepared) -> None:
     click = (60, 45, True)
     before = find_object(prepared, Prompt(points=(click,)))
