@@ -21,6 +21,8 @@ WINDOW_PIXELS = 22_500
 LEAST_GAIN = 1.5
 """What is enlarged less is not worth it."""
 MOST_ENLARGED = 4.0
+SAME = 2 / 3
+"""The closer look must find at least this share of that answer: it is to draw the thing finer, not to take a part."""
 
 
 class Window(NamedTuple):
@@ -55,10 +57,23 @@ class Window(NamedTuple):
         return any(open_ and side.any() for open_, side in sides)
 
 
-def look_closer(
-    prepared: Prepared, points: Sequence[Point], weights: Weights = WEIGHTS
-) -> tuple[Mask | None, Sequence[Point]]:
-    """Answer the first clicks in windows, if they mean small things.
+class Small(NamedTuple):
+    """A first answer that is small.
+
+    Attributes
+    ----------
+    window : Window
+        Its surroundings.
+    area : float
+        In pixels of ``Prepared.image``.
+    """
+
+    window: Window
+    area: float
+
+
+def look_closer(prepared: Prepared, points: Sequence[Point], weights: Weights = WEIGHTS) -> Mask | None:
+    """Answer clicks in windows, if they mean small things.
 
     Parameters
     ----------
@@ -69,43 +84,43 @@ def look_closer(
 
     Returns
     -------
-    drawn : bool (H', W') or None
-        The answer to them; None where all are better answered in the whole image.
-    points : sequence of (row, col, positive)
-        The clicks that are left.
+    bool (H', W') or None
+        None where they are better answered in the whole image.
     """
-    windows: list[Window] = []
-    count = 0
+    small = _find_small(prepared, points[0], weights)
+    if small is None:
+        return None
+    windows = [small.window]
     for point in points:
         if point[2] and not any(window.holds(point) for window in windows):
             # after one small thing another is meant
-            window = (
-                windows[0].moved(point, prepared.image.shape) if windows else _find_window(prepared, point, weights)
-            )
-            if window is None:
-                break
-            windows.append(window)
-        count += 1
+            windows.append(small.window.moved(point, prepared.image.shape))
     drawn = np.zeros(prepared.image.shape[:2], np.bool_)
     for window in windows:
-        found = _answer(prepared, window, points[:count], weights)
-        if found is None or not found.any() or window.cut_off(found, prepared.image.shape):
-            return None, points
+        near = prepare(np.ascontiguousarray(prepared.image[window.area]), WINDOW_PIXELS, MOST_ENLARGED)
+        found = _answer(near, window, points, weights)
+        # what is clicked away is empty, which is an answer, too
+        if found is None or window.cut_off(found, prepared.image.shape):
+            return None
+        if window is small.window:
+            first = found if len(points) == 1 else _answer(near, window, points[:1], weights)
+            # of the same thing, or else every click must be answered in the whole image
+            if first is None or np.count_nonzero(first) < SAME * small.area:
+                return None
         drawn[window.area] |= found
-    for row, col, positive in points[:count]:
+    for row, col, positive in points:
         drawn[row, col] = positive
-    return (drawn, points[count:]) if drawn.any() else (None, points)
+    return drawn
 
 
-def _answer(prepared: Prepared, window: Window, points: Sequence[Point], weights: Weights) -> Mask | None:
+def _answer(near: Prepared, window: Window, points: Sequence[Point], weights: Weights) -> Mask | None:
     """Answer the clicks that lie in a window; negative ones elsewhere are far from the object."""
     here = [(row - window.top, col - window.left, yes) for row, col, yes in points if window.holds((row, col, yes))]
-    near = prepare(np.ascontiguousarray(prepared.image[window.area]), WINDOW_PIXELS, MOST_ENLARGED)
     return follow(near, None, mark_clicks(near, here), weights)
 
 
-def _find_window(prepared: Prepared, point: Point, weights: Weights) -> Window | None:
-    """Find the surroundings of a small first answer; None where it is not small."""
+def _find_small(prepared: Prepared, point: Point, weights: Weights) -> Small | None:
+    """Find a first answer and its surroundings; None where it is not small."""
     size = prepared.superpixels.shape
     scale = prepared.image.shape[0] / size[0], prepared.image.shape[1] / size[1]
     mark = next(mark_clicks(prepared, [point]))
@@ -117,8 +132,9 @@ def _find_window(prepared: Prepared, point: Point, weights: Weights) -> Window |
     if (2 * half * LEAST_GAIN) ** 2 > WINDOW_PIXELS:
         return None
     row, col = (float(rows.min()) + float(rows.max())) / 2, (float(cols.min()) + float(cols.max())) / 2
-    return Window(
+    window = Window(
         max(0, int((row - half) * scale[0])), max(0, int((col - half) * scale[1])),
         min(prepared.image.shape[0], int((row + half) * scale[0]) + 1),
         min(prepared.image.shape[1], int((col + half) * scale[1]) + 1),
     )  # fmt: skip
+    return Small(window, rows.size * scale[0] * scale[1])

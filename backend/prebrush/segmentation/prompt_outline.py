@@ -122,10 +122,14 @@ def draw_marks(prepared: Prepared, marks: list[Mark]) -> npt.NDArray[np.int8]:
 def _gains(prepared: Prepared, choice: Choice, band: Mask) -> npt.NDArray[np.float64]:
     """How much each pixel of the band wants to be object, by the colours of both sides nearby and by the margins."""
     used = np.unique(prepared.superpixels[band])
-    diagonal = prepared.diagonal
-    down = (prepared.rows[used][:, None] - prepared.rows) / diagonal
-    right = (prepared.cols[used][:, None] - prepared.cols) / diagonal
-    nearness = (np.exp(-(down**2 + right**2) / (2 * NEIGHBOURHOOD**2)) * prepared.areas).astype(np.float32)
+    # single precision, and the square taken apart: the table of all pairs is most of a click's time
+    places = np.stack((prepared.rows, prepared.cols), axis=1)
+    places = ((places - places.mean(axis=0)) / (NEIGHBOURHOOD * prepared.diagonal)).astype(np.float32)
+    halved = 0.5 * (places**2).sum(axis=1)
+    nearness = places[used] @ places.T
+    nearness -= halved[used][:, None] + halved
+    np.exp(nearness, out=nearness)
+    nearness *= prepared.areas.astype(np.float32)
     inside = nearness @ (prepared.colors * choice.chosen[:, None])
     outside = nearness @ (prepared.colors * ~choice.chosen[:, None])
     inside /= inside.sum(axis=1, keepdims=True) + np.float32(1e-9)

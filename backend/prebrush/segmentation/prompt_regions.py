@@ -33,13 +33,11 @@ SIZES = (-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0)
 """What is added to all margins to get smaller and larger first answers."""
 CHANGES = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0)
 """The same for what a later mark adds or takes away."""
-SPECK = 0.005
-"""Share of the image below which an answer to a click on the ground is none."""
-ON_GROUND = 0.5
-"""How much like the frame's colours a place is at least that lies on the ground."""
-LEAST_STEP = 1.0
-"""By how much the edges around things on an even ground are stronger than those within it."""
-LEVELS = 255 / FAR_HIGHEST
+SPECK = 0.03
+"""Share of the image below which an answer is none if the click is on a ground."""
+LEAST_STEP = 2.0
+"""By how much the contours around things on a ground are more salient than those within it."""
+LEVELS = 255 / FAR_HEIGHT
 CERTAIN = 1e6
 RIVAL_ALONG, RIVAL_AWAY = 8, 11
 """Columns of `change_evidence`: how much nearer the mark is than marks of the other sign."""
@@ -81,20 +79,24 @@ def choose(prepared: Prepared, mark: Mark, weights: Weights = WEIGHTS) -> Choice
     """Choose what the first, positive mark means."""
     options = list(first_options(prepared, mark, weights))
     best = max(options, key=lambda option: float(option[1] @ weights.sizes))[0]
-    # no cut holds an even ground together: the evidence is against what is like the image's frame
+    # no cut holds a ground together: the evidence is against what is like the image's frame, and grain is full of edges
     speck = prepared.areas[best.chosen].sum() < SPECK * prepared.areas.sum()
-    on_ground = _groundness(prepared)[mark.sources].min() > ON_GROUND
-    return (_ground_around(prepared, mark) if speck and on_ground else None) or best
+    return (_ground_around(prepared, mark) if speck else None) or best
 
 
 def _ground_around(prepared: Prepared, mark: Mark) -> Choice | None:
-    """Choose an even ground, up to the edges of what lies on it; None where the mark is not on an even one."""
+    """Choose a ground that runs to the frame, up to the contours of what lies on it; None where there is no such step.
+
+    Contours that have survived merging by colour and texture; the edges of grain have not.
+    """
     everywhere = np.ones(prepared.areas.size, np.bool_)
-    highest = distances(prepared.graph, prepared.strengths, mark.sources, everywhere, FAR_HIGHEST, highest=True)
+    highest = distances(prepared.graph, prepared.heights, mark.sources, everywhere, FAR_HEIGHT, highest=True)
     counts = np.bincount((highest * LEVELS).astype(np.int64), prepared.areas, 256).astype(np.int64)
     level = (find_threshold(counts, "otsu") + 1) / LEVELS
     ground = highest < level
-    step = 0.0 if ground.all() else float(np.median(highest[~ground]) - np.median(highest[ground]))
+    if ground.all() or not prepared.framed[ground].any():
+        return None
+    step = float(np.median(highest[~ground]) - np.median(highest[ground]))
     return Choice(ground, level - highest) if step > LEAST_STEP else None
 
 

@@ -6,7 +6,7 @@ import pytest
 from prebrush.datatypes import Prompt
 from prebrush.segmentation import METHODS
 from prebrush.segmentation.methods.prompt import Params, Prepared, find_object, prepare, segment
-from scenes import disc, iou, spotted_discs
+from scenes import disc, grain, iou, spotted_discs
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +84,33 @@ def test_a_click_on_even_ground_gives_the_ground_and_not_what_lies_on_it(noise: 
         assert iou(more, ~disc(160, 200, 100, 150, 35)) > 0.97
 
 
+@pytest.mark.parametrize(("size", "amount"), [(0.8, 8), (1.5, 14), (2.0, 10), (3.0, 18), (5.0, 14), (8.0, 10)])
+def test_a_click_on_grain_gives_the_ground_and_not_a_speck(size: float, amount: float) -> None:
+    rng = np.random.default_rng(5)
+    things = disc(240, 320, 80, 90, 38) | disc(240, 320, 160, 230, 45)
+    grainy = np.array((150, 120, 90)) + amount * grain(rng, things.shape, size)[..., None]
+    image = np.where(things[..., None], (60, 140, 190), grainy) + rng.normal(0, 4, (240, 320, 3))
+    ready = prepare(image.clip(0, 255).astype(np.uint8))
+    found = [
+        iou(find_object(ready, Prompt(points=((row, col, True),))), ~things)
+        for row, col in ((15, 200), (150, 60), (120, 150), (220, 20), (60, 290))
+    ]
+    assert min(found) > 0.05
+    assert np.median(found) > 0.98
+    # a thing on it is still a thing
+    assert iou(find_object(ready, Prompt(points=((75, 80, True),))), disc(240, 320, 80, 90, 38)) > 0.9
+
+
+@pytest.mark.parametrize("place", [(80, 160), (120, 212), (160, 170), (112, 110)])
+def test_a_closer_look_does_not_turn_an_answer_into_a_speck(place: tuple[int, int]) -> None:
+    rng = np.random.default_rng(1)
+    ring = disc(240, 320, 120, 160, 64) & ~disc(240, 320, 120, 160, 30)
+    image = np.where(ring[..., None], (100, 80, 250), (115, 80, 180)) + 8 * grain(rng, ring.shape, 3.0)[..., None]
+    image += rng.normal(0, 5, image.shape)
+    mask = segment(image.clip(0, 255).astype(np.uint8), Params(), Prompt(points=((*place, True),))) > 0
+    assert (mask & ring).sum() > 0.02 * ring.sum()
+
+
 def small_things() -> tuple[np.ndarray, list[tuple[int, int]]]:
     """Dim spots of 9 pixels on a dark ground of 512 x 512, as nuclei under a microscope."""
     rng = np.random.default_rng(2)
@@ -115,6 +142,19 @@ def test_clicks_within_and_beyond_a_window_are_honoured() -> None:
         mask = find_object(ready, Prompt(points=points[:count]))
         assert all(mask[place[:2]] == place[2] for place in points[:count])
     assert mask.mean() < 0.02
+
+
+def test_what_is_clicked_away_in_a_window_brings_nothing_else() -> None:
+    image, places = small_things()
+    ready = prepare(image)
+    (row, col), (other_row, other_col) = places[9], places[54]
+    both = ((row, col, True), (other_row, other_col, True))
+    before = find_object(ready, Prompt(points=both))
+    for down, right in ((0, 0), (1, 1), (-2, 0), (0, 3)):
+        away = (other_row + down, other_col + right, False)
+        changed = find_object(ready, Prompt(points=(*both, away))) != before
+        assert changed[away[:2]]
+        assert not (changed & ~disc(512, 512, other_row, other_col, 9)).any()
 
 
 def test_small_errors_are_corrected_by_pixels(prepared: Prepared) -> None:

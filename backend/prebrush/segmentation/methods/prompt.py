@@ -138,14 +138,11 @@ def _find(prepared: Prepared, prompt: Prompt, points: list[Point], weights: Weig
     # negative clicks before there was an object count after it
     ordered = [points[first], *points[:first], *points[first + 1 :]]
     small = shrink_prompt(Prompt(points=tuple(ordered)), full, kept).points
-    found, left = look_closer(prepared, small, weights)
-    if found is not None and not left:
-        return found
-    start = None if found is None else start_from(prepared, found, weights)
-    return follow(prepared, start, mark_clicks(prepared, ordered[len(ordered) - len(left) :]), weights)
+    found = look_closer(prepared, small, weights)
+    return follow(prepared, None, mark_clicks(prepared, ordered), weights) if found is None else found
 
 
 METHOD = Method(
-    segment, Params, version=2, prompts=("points", "boxes", "scribble"), class_name="foreground",
+    segment, Params, version=3, prompts=("points", "boxes", "scribble"), class_name="foreground",
     uses=("grabcut",), preparation=Preparation(prepare, answer, Prepared),
 )  # fmt: skip
