@@ -45,7 +45,8 @@ Label Studio shows {len(demo.tasks)} images with the masks of prebrush:
     email     {USERNAME}
     password  {PASSWORD}
 
-Open a task to accept or correct its masks. For clicks and boxes, switch on Auto-Annotation below the image.
+Open a task to accept or correct its masks. For clicks and boxes, switch on Auto-Annotation below the image, and take a
+smart tool, at the end of the toolbar, and its label.
 The playground, to try methods on a photo of yours: {demo.prebrush.url}/playground
 Ctrl-C stops both servers and removes all that was made here.
 """

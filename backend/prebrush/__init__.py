@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from prebrush.version import __version__
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
     import numpy.typing as npt
 
@@ -21,7 +23,7 @@ def segment(
     method: str = "auto",
     *,
     prompt: Prompt | None = None,
-    cleanup: Cleanup | None = None,
+    cleanup: Cleanup | Mapping[str, object] | None = None,
     working_pixels: int = 0,
     **knobs: object,
 ) -> Segments:
@@ -36,8 +38,9 @@ def segment(
         A name from `prebrush.segmentation.METHODS`.
     prompt : Prompt or None
         Marks, for methods that use them.
-    cleanup : Cleanup or None
-        What to do with the segments afterwards, from `prebrush.segmentation.cleanup`.
+    cleanup : Cleanup, mapping or None
+        What to do with the segments afterwards: a `prebrush.segmentation.cleanup.Cleanup`, or its knobs by name, such
+        as ``{"min_area": 50}``.
     working_pixels : int
         Segment larger images at about this many pixels and bring the result back; 0 works at full size.
     **knobs : object
@@ -52,6 +55,8 @@ def segment(
     ------
     UnknownMethod, InvalidParams
         The message names the nearest name, or the knob with value and range.
+    TypeError
+        ``prompt`` or ``cleanup`` is something else.
     ValueError
         The image is empty, or not of these shapes and type.
 
@@ -64,18 +69,25 @@ def segment(
     np.int32(1)
     """
     # imported here, so that the codec and the version alone do not load OpenCV and numba
+    from collections.abc import Mapping  # noqa: PLC0415
     from dataclasses import asdict  # noqa: PLC0415
 
     import numpy as np  # noqa: PLC0415
 
+    from prebrush.datatypes import Prompt  # noqa: PLC0415
     from prebrush.segmentation import get_method  # noqa: PLC0415
+    from prebrush.segmentation.cleanup import Cleanup  # noqa: PLC0415
     from prebrush.segmentation.method import parse_knobs  # noqa: PLC0415
     from prebrush.segmentation.pipeline import run  # noqa: PLC0415
 
     found = get_method(method)
     params = found.parse_params(knobs)
+    if not isinstance(prompt, Prompt | None):
+        raise TypeError(f"prompt must be a prebrush.datatypes.Prompt, not {type(prompt).__name__}")
+    if not isinstance(cleanup, Cleanup | Mapping | None):
+        raise TypeError(f'cleanup must be knobs by name, such as {{"min_area": 50}}, not {type(cleanup).__name__}')
     if cleanup is not None:
-        cleanup = parse_knobs(type(cleanup), asdict(cleanup), owner="cleanup")
+        cleanup = parse_knobs(Cleanup, asdict(cleanup) if isinstance(cleanup, Cleanup) else cleanup, owner="cleanup")
     pixels = np.asarray(image)
     if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3) or pixels.shape[2:] not in ((), (3,)) or 0 in pixels.shape:
         raise ValueError(f"image must be uint8 (H, W, 3) or (H, W) and not empty, not {pixels.dtype} {pixels.shape}")

@@ -6,6 +6,7 @@ an image.
 """
 
 import dataclasses
+import difflib
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -202,6 +203,7 @@ def resolve(
     name = method_of(levels)
     method = get_method(name)
     given = _params_for(name, levels)
+    _refuse_misplaced(method, given, f"{owner}: method {name}")
     params = parse_knobs(method.params_class, given, owner=f"{owner}: method {name}")
     asked = max((getattr(params, k.name) for k in method.knobs if k.counts_segments and k.name in given), default=0)
     regions = {"max_regions" if key == "max" else key: value for key, value in merged(levels, "regions").items()}
@@ -210,6 +212,37 @@ def resolve(
     wanted = wanted_classes(labels) if is_complete else None
     free = () if method.suit is None else tuple(knob.name for knob in knobs_of(Cleanup) if knob.name not in regions)
     return Recipe(method, params, cleanup, None if wanted is None else tuple(sorted(wanted)), free)
+
+
+def _refuse_misplaced(method: Method[Any], given: Mapping[str, Any], owner: str) -> None:
+    """Refuse a knob that is not the method's own but that of another method, or one that every method goes with.
+
+    Raises
+    ------
+    InvalidParams
+        The message says whose it is.
+    """
+    own = [knob.name for knob in method.knobs]
+    section = {knob.name: "regions" for knob in knobs_of(Cleanup)}
+    section |= {LABEL_PREFIX + knob.name: "labels" for knob in knobs_of(LabelRule)}
+    section |= {PROMPT_PREFIX + knob.name: "prompts" for knob in knobs_of(PromptRule)}
+    for name in given:
+        near = (
+            "max_regions" if name == "max" else next(iter(difflib.get_close_matches(name[:80], [*own, *section])), "")
+        )
+        having = [other.name for other in METHODS.values() if name in {knob.name for knob in other.knobs}]
+        if name in own:
+            continue
+        if having:
+            raise InvalidParams(
+                f"{owner} has no parameter {show(name)}; choose a method that has it: {', '.join(having)}"
+            )
+        if near == name:
+            raise InvalidParams(
+                f"{owner} has no parameter {show(name)}: it goes under {section[near]}, not under params"
+            )
+        if near in section:
+            raise InvalidParams(f"{owner} has no parameter {show(name)}; did you mean {near}, of the {section[near]}?")
 
 
 def method_of(levels: Sequence[Mapping[str, Any]]) -> str:

@@ -13,7 +13,17 @@ MOST_VALUES = 100_000
 
 
 class _TextKeys(yaml.SafeLoader):
-    """Keys are text as they are written: a label ``No`` or ``1`` is no truth value and no number."""
+    """Keys are text as they are written: a label ``No`` or ``1`` is no truth value and no number. None comes twice."""
+
+    def compose_mapping_node(self, anchor: dict[Any, yaml.Node]) -> yaml.MappingNode:
+        node: yaml.MappingNode = super().compose_mapping_node(anchor)
+        seen = set()
+        for key, _ in node.value:
+            # the last of two would drive out the first without a word
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                raise yaml.MarkedYAMLError(problem=f"the key {key.value!r} is there twice", problem_mark=key.start_mark)
+            seen.add(key.value if isinstance(key, yaml.ScalarNode) else None)
+        return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         self.flatten_mapping(node)

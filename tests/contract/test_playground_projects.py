@@ -34,6 +34,7 @@ def test_tasks_of_a_project_are_photos_without_being_opened_in_label_studio(conn
     told = connected.get(f"/playground/project?project={PROJECT}").get_json()
     assert [task["id"] for task in told["tasks"]] == [5, 6]
     assert told["labels"] == [{"name": "Object", "predicted_values": []}]
+    assert told["tag"] == {"kind": "BrushLabels", "name": "mask", "toName": "image"}
     assert told["choice"]["method"] == "auto"
     image = connected.post("/playground/task", json={"project": PROJECT, "task": 6}).get_json()
     assert (image["height"], image["width"]) == draw_discs().shape[:2]

@@ -90,6 +90,9 @@ def test_setup_answers_for_any_config_and_predict_says_what_to_add(client, confi
         ('model_method="kmean"', "unknown_method", "kmeans"),
         ('model_method="kmeans" model_n_cluster="3"', "invalid_params", "n_clusters"),
         ('model_method="kmeans" model_n_clusters="99999"', "invalid_params", "n_clusters"),
+        ('model_n_clusters="3"', "invalid_params", "choose a method that has it: kmeans"),
+        ('model_method="kmeans" model_max_region="3"', "invalid_params", "did you mean max_regions, of the regions?"),
+        ('model_method="kmeans" model_max="3"', "invalid_params", "did you mean max_regions, of the regions?"),
     ],
 )
 def test_a_wrong_attribute_is_named(client, attributes, error, words):
@@ -98,6 +101,13 @@ def test_a_wrong_attribute_is_named(client, attributes, error, words):
     answer = predict(client, [{"id": 1, "data": {"image": "x"}}], config=config)
     assert (answer.status_code, answer.get_json()["error"]) == (400, error)
     assert words in answer.get_json()["detail"]
+
+
+def test_a_knob_in_the_wrong_place_is_told_where_it_goes(client):
+    set_up(client, extra={"method": "kmeans", "params": {"min_area": 5}})
+    answer = predict(client, [{"id": 1, "data": {"image": "x"}}])
+    assert answer.status_code == 400
+    assert "'min_area': it goes under regions, not under params" in answer.get_json()["detail"]
 
 
 def test_precedence_tag_then_extra_then_project_then_default(make_settings):

@@ -14,13 +14,14 @@ from end_to_end.conftest import EVIDENCE, LABEL_CONFIG
 from end_to_end.pictures import ordinary_pictures
 
 
-def check(studio: Studio, access_token: str, folder: Path) -> dict[str, dict[str, Any]]:
+def check(studio: Studio, access_token: str, folder: Path, **settings: str) -> dict[str, dict[str, Any]]:
     """Run the command and return its findings by what was tested."""
     environment = {
         **os.environ,
         "LABEL_STUDIO_URL": studio.url,
         "LABEL_STUDIO_API_KEY": access_token,
         "PREBRUSH_STORAGE_URL": f"sqlite:///{folder}/prebrush.db",
+        **settings,
     }
     command = [sys.executable, "-m", "prebrush", "check", "--json"]
     done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, timeout=100)
@@ -60,6 +61,10 @@ def test_what_is_broken_is_named_with_what_to_change(
     stopped = studio.create_project("stopped", LABEL_CONFIG)
     with run_prebrush(tmp_path, EVIDENCE / "prebrush-that-stops.log", {}) as short_lived:
         studio.connect(stopped, short_lived.url)
+    for title, extra in (("number", 5), ("text of an object", '{"method": "kmeans"}')):
+        project = studio.create_project(title, LABEL_CONFIG)
+        model = {"project": project, "title": "prebrush", "url": prebrush.url, "extra_params": extra}
+        studio.call("POST", "/api/ml/", model)
 
     found = check(studio, access_token, tmp_path)
 
@@ -75,3 +80,34 @@ def test_what_is_broken_is_named_with_what_to_change(
     away = found[f"project {stopped} (stopped)"]
     assert not away["ok"]
     assert f"{short_lived.url}/health" in away["advice"]
+    what_is_said = {what.partition(" ")[2].partition(" ")[2]: each for what, each in found.items()}
+    assert "JSON object" in what_is_said["(number), labeling config"]["found"]
+    assert what_is_said["(text of an object)"]["ok"]
+    assert "(text of an object), labeling config" not in what_is_said
+
+
+def test_a_connection_without_the_password_is_told_from_one_that_does_not_reach(
+    studio: Studio, access_token: str, tmp_path: Path
+) -> None:
+    project = studio.create_project("password", LABEL_CONFIG)
+    in_the_form = studio.create_project("password in the form", LABEL_CONFIG)
+    in_the_url = studio.create_project("password in the url", LABEL_CONFIG)
+    asked = {"BASIC_AUTH_USER": "me", "BASIC_AUTH_PASS": "secret-of-this-test"}
+    with run_prebrush(tmp_path, EVIDENCE / "prebrush-before-a-password.log", {}) as prebrush:
+        studio.connect(project, prebrush.url)
+    with run_prebrush(tmp_path, EVIDENCE / "prebrush-with-a-password.log", asked) as prebrush:
+        studio.connect(in_the_url, prebrush.url.replace("//", "//me:secret-of-this-test@"))
+        login = {"auth_method": "BASIC_AUTH", "basic_auth_user": "me", "basic_auth_pass": asked["BASIC_AUTH_PASS"]}
+        model = {"project": in_the_form, "title": "prebrush", "url": prebrush.url, "is_interactive": True, **login}
+        studio.call("POST", "/api/ml/", model)
+
+        found = check(studio, access_token, tmp_path, **asked)
+
+    refused = found[f"project {project} (password)"]
+    assert refused["found"].endswith("as the user 'me'")
+    assert "BASIC_AUTH_USER" in refused["advice"]
+    reached = found[f"project {in_the_url} (password in the url)"]
+    assert (reached["ok"], reached["advice"]) == (True, "")
+    # events come without what is filled in there
+    assert "http://user:password@" in found[f"project {in_the_form} (password in the form)"]["advice"]
+    assert asked["BASIC_AUTH_PASS"] not in json.dumps(found)

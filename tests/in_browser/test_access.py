@@ -30,7 +30,7 @@ def test_everything_is_done_without_a_mouse(open_page):
     settled(page, "by prompt")
     page.keyboard.press("Backspace")
     expect(page.locator("#result svg circle")).to_have_count(0)
-    settled(page, ": ")
+    settled(page, " by watershed")
     # a box: two corners
     tab_to(page, "input[name=mode]")
     page.keyboard.press("ArrowRight")

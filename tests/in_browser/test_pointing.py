@@ -34,7 +34,7 @@ def test_clicks_and_boxes_mark_as_in_label_studio(open_page, photos):
     settled(page, "1 segment in")
     assert overlap() > 0.9
     page.click("#clear")
-    settled(page, ": ")
+    settled(page, " by threshold")
     assert overlap() < 0.7
     page.get_by_role("radio", name="Box").check()
     page.mouse.move(*place_of(page, 78, 118))

@@ -44,6 +44,16 @@ def test_segment_writes_overlay_label_map_and_prediction(photo, tmp_path):
     assert overlay.shape[1] >= 120
 
 
+def test_what_was_written_is_told_in_paths_that_are_whole_on_a_narrow_terminal(photo, tmp_path):
+    folder = tmp_path / ("results-of-a-long-name-" * 4)
+    done = run("segment", photo, "--out", folder, env={**os.environ, "COLUMNS": "60"})
+    assert done.returncode == 0, done.stderr
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("written: ")]
+    paths = line.removeprefix("written: ").split(", ")
+    assert [Path(path).name for path in paths] == ["disc.overlay.png", "disc.labels.png", "disc.json"]
+    assert all(Path(path).is_file() for path in paths)
+
+
 def test_a_point_picks_its_object(photo, tmp_path):
     done = run("segment", photo, "--method", "grabcut", "--point", "40,40", "--out", tmp_path / "out", "--json")
     assert done.returncode == 0, done.stderr
@@ -262,6 +272,15 @@ def test_check_names_a_storage_that_is_away(tmp_path):
     found = {finding["what"]: finding for finding in json.loads(done.stdout)["checks"]}
     assert done.returncode == 1
     assert not found["storage"]["ok"]
+    assert found["storage"]["advice"].startswith("Start it, or change")
+
+
+def test_check_names_a_host_that_cannot_be_allowed(tmp_path):
+    (tmp_path / "config.yaml").write_text("images: {allowed_hosts: 10.0.0.0/99}\n")
+    done = run("check", "--json", cwd=tmp_path)
+    (images,) = [finding for finding in json.loads(done.stdout)["checks"] if finding["what"] == "images"]
+    assert (done.returncode, images["ok"]) == (1, False)
+    assert "'10.0.0.0/99'" in images["found"]
 
 
 def test_health_of_a_server_that_is_not_there(tmp_path):

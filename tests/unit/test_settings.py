@@ -62,6 +62,16 @@ def test_lists_of_hosts_may_be_yaml_lists(tmp_path):
     assert loaded.images.allowed_hosts == "minio,10.0.0.0/8"
 
 
+def test_a_mapping_may_take_over_another_and_change_it(tmp_path):
+    text = "default: &all {method: kmeans, regions: {max: 5}}\nprojects: {7: {<<: *all, method: slic}, 8: {<<: *all}}"
+    projects = load_settings(write(tmp_path, text), environ={}).projects
+    assert (projects["7"]["method"], projects["7"]["regions"], projects["8"]["method"]) == (
+        "slic",
+        {"max": 5},
+        "kmeans",
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -84,6 +94,8 @@ def test_lists_of_hosts_may_be_yaml_lists(tmp_path):
         ("server: {~: 1}", "no parameter .*it has: host"),
         ("default: {method: kmeans, 1: 2}", "no key '1'"),
         ("server: {? [a] : 1}", "not YAML"),
+        ("server: {port: 1}\nserver: {threads: 8}", "the key 'server' is there twice.*line 2"),
+        ("projects: {7: {method: kmeans}, '7': {method: slic}}", "the key '7' is there twice"),
     ],
 )
 def test_a_mistake_in_the_file_is_named(tmp_path, text, words):

@@ -24,7 +24,7 @@ from prebrush.batch.run import Outcome, plan_run
 from prebrush.batch.studio import open_project
 from prebrush.errors import ConfigError
 from prebrush.settings import load_settings
-from redis_servers import wait_until
+from redis_servers import free_port, wait_until
 from studio_stub import CREATED, StudioStub
 
 from .runs import create_run
@@ -296,3 +296,18 @@ def test_a_job_of_somebody_else_is_not_run(machine, client, tmp_path):
 def test_without_a_redis_that_serves_the_error_says_so(url, words):
     with pytest.raises(ConfigError, match=words):
         connect(load_settings(environ={"PREBRUSH_STORAGE_URL": url} if url else {}))
+
+
+def test_a_redis_that_is_away_or_wants_another_password_is_told_in_a_line(server, machine):
+    commands = [("worker",), ("prelabel", "--project", 7, "--queue"), ("prelabel", "--project", 7, "--status")]
+    wrong = server.url.replace("//", "//:wrong@")
+    for url, words in ((wrong, "refuses the user or the password"), (f"redis://127.0.0.1:{free_port()}", "refused")):
+        running = [machine.start(*command, PREBRUSH_STORAGE_URL=url) for command in commands]
+        for process in running:
+            _, errors = process.communicate(timeout=60)
+            assert process.returncode == 1
+            last = errors.splitlines()[-1]
+            assert last.startswith("prebrush: the Redis of storage.url")
+            assert words in last
+    check = machine.start("check", PREBRUSH_STORAGE_URL=wrong)
+    assert "right user and password" in check.communicate(timeout=60)[0]

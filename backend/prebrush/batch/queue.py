@@ -6,9 +6,10 @@ to Redis could otherwise have workers run what they like.
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from redis.exceptions import WatchError
+from redis.exceptions import AuthenticationError, RedisError, WatchError
 
 from prebrush.batch.board import Board
 from prebrush.errors import ConfigError, PrebrushError
@@ -193,3 +194,20 @@ def connect(settings: Settings) -> Client:
         )
     build, _ = build_client(url)
     return build()
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn errors of Redis into one of ours.
+
+    Raises
+    ------
+    PrebrushError
+        Redis does not answer, or not to us; the message says why.
+    """
+    try:
+        yield
+    except AuthenticationError as error:
+        raise PrebrushError("the Redis of storage.url refuses the user or the password that stand in it") from error
+    except RedisError as error:
+        raise PrebrushError(f"the Redis of storage.url does not answer: {type(error).__name__}: {error}") from error

@@ -10,10 +10,9 @@ from pathlib import Path
 from redis.exceptions import RedisError
 
 from prebrush.batch.board import Board
-from prebrush.batch.queue import ChunkQueue
+from prebrush.batch.queue import ChunkQueue, translated
 from prebrush.batch.run import MOST_KEPT, Outcome, Previews, ProjectRun
 from prebrush.batch.sessions import Finished, Session
-from prebrush.errors import PrebrushError
 from prebrush.progress import LongProgress
 from prebrush.standing import count_workers
 from prebrush.storage.redis_url import Client
@@ -30,6 +29,10 @@ class QueuedSession(Session):
 
     def label_project(self, run: ProjectRun) -> Finished:
         """Have workers do it, and watch them."""
+        with translated():
+            return self._label(run)
+
+    def _label(self, run: ProjectRun) -> Finished:
         board = begin_or_go_on(self._client, run)
         plan = board.plan
         with LongProgress(f"project {plan.project}", plan.wanted, shown=self._show) as progress:
@@ -142,17 +145,8 @@ def stand(client: Client, board: Board) -> Standing:
 
 
 def find_runs(client: Client, project: int) -> list[Board]:
-    """Return the last run of every project of this number, of as many Label Studios.
-
-    Raises
-    ------
-    PrebrushError
-        Redis does not answer.
-    """
-    try:
-        return [board for board in Board.all(client) if board.plan.project == project]
-    except RedisError as error:
-        raise PrebrushError(f"the Redis of storage.url does not answer: {type(error).__name__}") from error
+    """Return the last run of every project of this number, of as many Label Studios."""
+    return [board for board in Board.all(client) if board.plan.project == project]
 
 
 def watch(client: Client, board: Board, stop: threading.Event, show: Callable[[Standing], None]) -> bool:

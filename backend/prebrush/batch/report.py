@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import pairwise
 from pathlib import Path
 
 from prebrush.batch.run import Outcome
@@ -41,15 +42,21 @@ class Summary:
 
     @property
     def reasons(self) -> list[tuple[str, int]]:
-        """Why tasks failed, with how often, the commonest first."""
-        return Counter(_kind_of(reason) for _, reason in self.outcome.failures).most_common()
+        """Why tasks failed, as was told of the first with that cause, and how many have it; the commonest first."""
+        first: dict[str, str] = {}
+        kinds = Counter[str]()
+        for task, reason in self.outcome.failures:
+            kind = _kind_of(reason, task)
+            kinds[kind] += 1
+            first.setdefault(kind, reason)
+        return [(first[kind], count) for kind, count in kinds.most_common()]
 
 
-def _kind_of(reason: str) -> str:
-    """Reduce a message to what it has in common with those of other tasks: without addresses and numbers."""
+def _kind_of(reason: str, task: int | str) -> str:
+    """Reduce a message to what it has in common with those of other tasks: without names, addresses and numbers."""
+    reason = reason.replace(task, "…") if isinstance(task, str) and task else reason
     words = ["…" if "/" in word or any(letter.isdigit() for letter in word) else word for word in reason.split()]
-    kept = [word for before, word in zip(["", *words], words, strict=False) if (before, word) != ("…", "…")]
-    return " ".join(kept)[:160]
+    return " ".join(word for before, word in pairwise(["", *words]) if (before, word) != ("…", "…"))
 
 
 def write_report(summary: Summary, previews: Sequence[tuple[int | str, str]], folder: Path) -> Path:
@@ -102,7 +109,9 @@ def _gallery(previews: Sequence[tuple[int | str, str]]) -> str:
 def _failures(summary: Summary) -> str:
     if not summary.outcome.failed:
         return ""
-    kinds = "".join(f"<li>{count:,} × {escape(reason)}</li>" for reason, count in summary.reasons)
+    kinds = "".join(
+        f"<li>{count:,} × {'such as: ' if count > 1 else ''}{escape(reason)}</li>" for reason, count in summary.reasons
+    )
     lines = "".join(
         f"<tr><td>{escape(str(task))}</td><td>{escape(reason)}</td></tr>"
         for task, reason in summary.outcome.failures[:SHOWN]

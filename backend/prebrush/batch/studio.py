@@ -4,12 +4,13 @@ import json
 import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from prebrush.batch.chunks import Chunk, Span
 from prebrush.datatypes import Task
 from prebrush.errors import ConfigError, StudioAway, StudioError, Unanswered
+from prebrush.labelstudio.request import read_extra_params
 from prebrush.settings import Settings
 
 try:
@@ -61,11 +62,7 @@ class StudioProject:
         """Return the extra parameters of the project's only connection; empty where there are several, or none."""
         with _translated(f"connections of project {self.number}"):
             found = self._client.ml.list(project=self.number, request_options=_ONCE)
-        extra = found[0].extra_params if len(found) == 1 else None
-        if isinstance(extra, str):
-            with suppress(ValueError):
-                extra = json.loads(extra or "null")
-        return extra if isinstance(extra, dict) else {} if not extra else {"": extra}
+        return read_extra_params(found[0].extra_params if len(found) == 1 else None) or {}
 
     def span(self) -> Span:
         """Find out where the project's tasks lie."""

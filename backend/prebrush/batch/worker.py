@@ -17,7 +17,7 @@ from rq.serializers import JSONSerializer
 
 from prebrush.batch.board import Board, BoardJournal, ChunkLost
 from prebrush.batch.labelling import Labelled, Labeller
-from prebrush.batch.queue import ChunkJob, ChunkQueue, connect
+from prebrush.batch.queue import ChunkJob, ChunkQueue, connect, translated
 from prebrush.batch.run import ProjectRun, plan_run
 from prebrush.batch.studio import open_project
 from prebrush.batch.uploading import Uploader
@@ -224,15 +224,13 @@ def run_worker(settings: Settings, *, burst: bool = False) -> None:
         This worker differs from the others, or Redis does not answer.
     """
     client = connect(settings)
-    try:
-        client.ping()
-        worker = ChunkWorker(ChunkQueue(client), settings)
-    except RedisError as error:
-        raise PrebrushError(f"the Redis of storage.url does not answer: {type(error).__name__}") from error
     # a line for every request, with the whole query in it
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    logger.info("ready for the runs of `prebrush prelabel --queue`")
-    worker.work(burst=burst, logging_level="WARNING")
+    with translated():
+        client.ping()
+        worker = ChunkWorker(ChunkQueue(client), settings)
+        logger.info("ready for the runs of `prebrush prelabel --queue`")
+        worker.work(burst=burst, logging_level="WARNING")
     if worker.unfit:
         raise PrebrushError(worker.unfit)
     logger.info("ended")

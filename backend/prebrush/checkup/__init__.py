@@ -3,7 +3,7 @@
 from prebrush.checkup.connections import check_connections
 from prebrush.checkup.cures import failed
 from prebrush.checkup.findings import KEY_ADVICE, LOCAL_ADVICE, NOT_ALLOWED_ADVICE, Finding
-from prebrush.errors import PrebrushError, StudioError
+from prebrush.errors import ConfigError, PrebrushError, StudioError
 from prebrush.health import ask_health
 from prebrush.pictures import Account, build_studio, build_studio_client
 from prebrush.planning import check_choices
@@ -16,7 +16,12 @@ from prebrush.storage import open_storage
 
 def run_checks(settings: Settings) -> list[Finding]:
     """Test everything. Of what is kept nothing changes; the storage is tested by writing and reading."""
-    return [_check_methods(settings), *_check_storage(settings), _check_server(settings), *_check_studio(settings)]
+    return [
+        _check_methods(settings),
+        *_check_storage(settings),
+        _check_server(settings),
+        *(_check_images(settings) or _check_studio(settings)),
+    ]
 
 
 def _check_methods(settings: Settings) -> Finding:
@@ -38,9 +43,15 @@ def _check_storage(settings: Settings) -> list[Finding]:
         advice = storage.check()
         where = storage.where
         storage.close()
+    except ConfigError as error:
+        return [
+            Finding(what="storage", ok=False, found=str(error), advice="Change storage.url (PREBRUSH_STORAGE_URL).")
+        ]
     except PrebrushError as error:
-        of_files = settings.storage.url.startswith("sqlite")
-        mend = "Make that folder writable for this user" if of_files else "Start it"
+        if "refuses the credentials" in str(error):
+            mend = "Put the right user and password into it"
+        else:
+            mend = "Start it" if settings.storage.url.startswith("redis") else "Make that folder writable for this user"
         change = f"{mend}, or change storage.url (PREBRUSH_STORAGE_URL)."
         return [Finding(what="storage", ok=False, found=str(error), advice=change)]
     return [Finding(what="storage", ok=True, found=f"{where} reads and writes", advice=" ".join(advice))]
@@ -55,6 +66,16 @@ def _check_server(settings: Settings) -> Finding:
         advice = "Start it with: prebrush serve. If it runs elsewhere or on another port, this says nothing."
         return Finding(what="server", ok=True, found=f"not up: {error}", advice=advice)
     return Finding(what="server", ok=True, found=found, advice="")
+
+
+def _check_images(settings: Settings) -> list[Finding]:
+    """Look whether the settings for fetching can be read, without which nothing is fetched."""
+    try:
+        build_studio_client(settings)
+    except ConfigError as error:
+        advice = "Change images.allowed_hosts (PREBRUSH_IMAGES_ALLOWED_HOSTS)."
+        return [Finding(what="images", ok=False, found=str(error), advice=advice)]
+    return []
 
 
 def _check_studio(settings: Settings) -> list[Finding]:

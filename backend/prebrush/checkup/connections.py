@@ -3,15 +3,26 @@
 Asking Label Studio for a project's connections makes it call each of them at once: what it says is what it just saw.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from prebrush.checkup.cures import failed
-from prebrush.checkup.findings import INTERACTIVE_ADVICE, LOCAL_ADVICE, REACH_ADVICE, WEBHOOK_ADVICE, Finding
+from prebrush.checkup.findings import (
+    EVENTS_ADVICE,
+    INTERACTIVE_ADVICE,
+    LOCAL_ADVICE,
+    LOGIN_ADVICE,
+    REACH_ADVICE,
+    WEBHOOK_ADVICE,
+    Finding,
+)
 from prebrush.client import Studio, StudioClient
 from prebrush.errors import ImageError, RequestError, StudioError
+from prebrush.fetching.urls import show_reference
 from prebrush.images import ImageLoader
 from prebrush.labelstudio.config import parse_label_config
+from prebrush.labelstudio.request import read_extra_params
 from prebrush.labelstudio.task_data import image_addresses
 from prebrush.pictures import Account, build_studio, build_studio_client, image_limits
 from prebrush.planning import Plan, build_plan
@@ -51,9 +62,10 @@ def _check_project(
     what = f"project {number} ({project.get('title')})"
     hooks = client.get_json(f"/api/webhooks/?project={number}", studio)
     for connection in ours:
-        yield _check_way_here(what, connection, {hook["url"] for hook in hooks if hook.get("is_active")})
+        active = [hook for hook in hooks if hook.get("is_active")]
+        yield _check_way_here(what, connection, active, settings.server.basic_auth_user)
     try:
-        extra = ours[0].get("extra_params") or {}
+        extra = read_extra_params(ours[0].get("extra_params")) or {}
         plan = build_plan(parse_label_config(project["label_config"]), settings, str(number), extra)
         plan.require_controls()
     except RequestError as error:
@@ -70,21 +82,32 @@ def _is_ours(connection: Mapping[str, Any], settings: Settings) -> bool:
     return version.startswith("prebrush-") or str(connection["url"]).rstrip("/").endswith(f":{settings.server.port}")
 
 
-def _check_way_here(what: str, connection: Mapping[str, Any], hooks: set[str]) -> Finding:
+def _check_way_here(what: str, connection: Mapping[str, Any], hooks: Sequence[Mapping[str, Any]], user: str) -> Finding:
+    """Tell what Label Studio says of a connection; ``user`` is whom this server asks for, if it asks."""
     url = str(connection["url"]).rstrip("/")
+    # a password may stand in it, for the webhook to be let in as well
+    shown = show_reference(url)
     state = connection.get("state")
     if state == "DI":
-        found = f"Label Studio does not reach {url}"
-        return Finding(what=what, ok=False, found=found, advice=REACH_ADVICE.format(url=url))
+        found = f"Label Studio does not reach {shown}"
+        if user and user not in (connection.get("basic_auth_user"), urlsplit(url).username):
+            return Finding(what=what, ok=False, found=f"{found} as the user {user!r}", advice=LOGIN_ADVICE)
+        # Label Studio tells a refused password like a server that is not there
+        reach = REACH_ADVICE.format(url=shown)
+        return Finding(what=what, ok=False, found=found, advice=f"{reach} {LOGIN_ADVICE}" if user else reach)
     if state == "ER":
-        found = f"Label Studio reaches {url}, but connecting failed: {connection.get('error_message')}"
+        reason = str(connection.get("error_message")).replace(url, shown)
+        found = f"Label Studio reaches {shown}, but connecting failed: {reason}"
         return Finding(what=what, ok=False, found=found, advice="")
     advice = []
     if not connection.get("is_interactive"):
         advice.append(INTERACTIVE_ADVICE)
-    if not any(hook.startswith(f"{url}/webhook") for hook in hooks):
+    ours = [hook for hook in hooks if hook["url"].startswith(f"{url}/webhook")]
+    if not ours:
         advice.append(WEBHOOK_ADVICE)
-    return Finding(what=what, ok=True, found=f"Label Studio reaches {url}", advice=" ".join(advice))
+    elif user and not urlsplit(url).username and not any(hook.get("headers") for hook in ours):
+        advice.append(EVENTS_ADVICE)
+    return Finding(what=what, ok=True, found=f"Label Studio reaches {shown}", advice=" ".join(advice))
 
 
 def _check_image(

@@ -16,6 +16,10 @@ REACH_ADVICE = (
     "let prebrush listen there with --host 0.0.0.0. At a private address Label Studio also needs "
     "ML_BLOCK_LOCAL_IP=false."
 )
+LOGIN_ADVICE = (
+    "This server asks for a user and a password (BASIC_AUTH_USER, BASIC_AUTH_PASS): give the connection the same ones "
+    "(Settings > Model > ... > Edit, authentication method Basic Authentication)."
+)
 NOT_ALLOWED_ADVICE = "Use the token of a user who may see the projects and their settings."
 INTERACTIVE_ADVICE = (
     "Clicks and boxes are not answered there: switch on Interactive preannotations in the connection "
@@ -24,6 +28,11 @@ INTERACTIVE_ADVICE = (
 WEBHOOK_ADVICE = (
     "Label Studio has no webhook to prebrush there, so that it is not told of new tasks and corrections: start Label "
     "Studio with SSRF_PROTECTION_ENABLED=false, then remove the connection and connect again."
+)
+
+EVENTS_ADVICE = (
+    "Label Studio sends its events there without the user and the password that this server asks for, so that none is "
+    "taken: put both into the connection's address, as in http://user:password@host:9090."
 )
 
 

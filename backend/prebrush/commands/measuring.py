@@ -20,7 +20,7 @@ def evaluate(
     images: Annotated[Path | None, typer.Option(metavar="DIR", help="Where the images of an export are.")] = None,
     clicks: Annotated[bool, typer.Option("--clicks", help="Count the clicks to a good answer, too; slow.")] = False,
     kind: Annotated[
-        str | None, typer.Option(help="What masks show: regions, instances, classes; else guessed.")
+        str | None, typer.Option(help="What masks show: regions, instances or classes; else guessed.")
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -57,6 +57,6 @@ def _say_why_no_clicks(has_boxes: bool) -> None:
     why = (
         "none of these methods reads clicks"
         if has_boxes
-        else ("none of these images asks for one object; that takes a box for each, in a manifest or an export")
+        else ("none of these images asks for one object; that takes a box for each, in a manifest")
     )
     sys.stderr.write(f"prebrush: --clicks counts nothing: {why}\n")

@@ -139,11 +139,12 @@ def _open_session(settings: "Settings", place: Path, stop: threading.Event, *, q
 
 def _show_standing(settings: "Settings", number: int, *, as_json: bool) -> None:
     """Print how far the workers are with a project."""
-    from prebrush.batch.queue import connect
+    from prebrush.batch.queue import connect, translated
     from prebrush.batch.queued_run import find_runs, stand
 
     client = connect(settings)
-    standings = [stand(client, board) for board in find_runs(client, number)]
+    with translated():
+        standings = [stand(client, board) for board in find_runs(client, number)]
     if as_json:
         print_json([asdict(standing) for standing in standings])
         return
@@ -253,7 +254,7 @@ def _show(finished: "Finished", target: Path | None, *, queue: bool, as_json: bo
         soft_wrap=True,
     )
     for reason, count in summary.reasons[:10]:
-        out.print(escape(f"  {count} x {reason}"), soft_wrap=True)
+        out.print(escape(f"  {count} x {'such as: ' if count > 1 else ''}{reason}"), soft_wrap=True)
     if target and summary.finished:
         out.print(escape(f"import {target} into Label Studio"), soft_wrap=True)
     out.print(escape(f"version {summary.model_version}; the report is {finished.report}"), soft_wrap=True)

@@ -67,17 +67,17 @@ def _show_segmented(rows: list[dict[str, Any]], *, as_json: bool) -> None:
         return
     if not rows:
         return
-    # a path that is cut short is of no use
-    paths = (Column("image", overflow="fold"), Column("written to", overflow="fold"))
-    table = Table(paths[0], "size", "method", "segments", "seconds", paths[1])
+    table = Table(Column("image", overflow="fold"), "size", "method", "segments", "seconds")
     for row in rows:
         size = f"{row['width']} x {row['height']}"
-        cells = (row["image"], size, row["method"], row["segments"], f"{row['seconds']:.2f}", row["overlay"])
+        cells = (row["image"], size, row["method"], row["segments"], f"{row['seconds']:.2f}")
         table.add_row(*(escape(str(cell)) for cell in cells))
     out.print(table)
     for row in rows:
         if row["why"] != row["method"]:
             out.print(escape(f"{row['image']}: {row['why']}"), soft_wrap=True)
+        # not in the table: a path that is broken over two lines can be neither copied nor clicked on
+        out.print(escape(f"written: {row['overlay']}, {row['labels']}, {row['json']}"), soft_wrap=True)
 
 
 def methods(

@@ -1,6 +1,5 @@
 """A JSON export of Label Studio with brush annotations, read as a data set."""
 
-import json
 import re
 from collections import Counter
 from collections.abc import Callable
@@ -9,15 +8,37 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+import msgspec
 import numpy as np
 
 from prebrush.datatypes import LabelMap
 from prebrush.errors import DatasetError, InvalidBody
 from prebrush.evaluation.items import IMAGE_ENDINGS, Item, Kind, is_below
 from prebrush.labelstudio import rle
+from prebrush.labelstudio.request import describe
 
 UPLOAD_PREFIX = re.compile(r"^[0-9a-f]{8}-")
 """What Label Studio puts before the name of an uploaded file."""
+
+
+class _Result(msgspec.Struct):
+    value: dict[str, Any] | None = None
+    type: str | None = None
+    id: str | int | None = None
+    item_index: int | None = None
+    original_width: int | None = None
+    original_height: int | None = None
+
+
+class _Annotation(msgspec.Struct):
+    result: list[_Result] | None = None
+    was_cancelled: bool | None = None
+
+
+class _Task(msgspec.Struct):
+    id: str | int | None = None
+    data: dict[str, Any] | None = None
+    annotations: list[_Annotation] | msgspec.UnsetType | None = msgspec.UNSET
 
 
 def read_export(path: Path, kind: Kind | None, images: Path) -> tuple[Item, ...]:
@@ -54,49 +75,52 @@ def read_export(path: Path, kind: Kind | None, images: Path) -> tuple[Item, ...]
     for task, annotations in annotated:
         image = _find_image(path, task, images)
         names[image.name] += 1
-        name = image.name if names[image.name] == 1 else f"{image.name} (task {task.get('id')})"
+        name = image.name if names[image.name] == 1 else f"{image.name} (task {task.id})"
         items.append(
             Item(
                 name=name,
                 group=path.stem,
                 kind=kind,
                 image=image,
-                read_truths=_reader(annotations, numbers if kind == "classes" else None),
+                read_truths=_reader(
+                    annotations, numbers if kind == "classes" else None, where=f"{path}: task {task.id}"
+                ),
                 classes={number: label for label, number in numbers.items()} if kind == "classes" else {},
             )
         )
     return tuple(items)
 
 
-def _read_tasks(path: Path) -> list[dict[str, Any]]:
+def _read_tasks(path: Path) -> list[_Task]:
     try:
-        tasks = json.loads(path.read_bytes())
+        tasks = msgspec.json.decode(path.read_bytes(), type=list[_Task])
+    except msgspec.ValidationError as error:
+        expected = "expected a list of tasks, as Label Studio exports them as JSON"
+        raise DatasetError(f"{path}: {expected}; {describe(str(error), 'the export')}") from error
     except (OSError, ValueError) as error:
         raise DatasetError(f"{path}: not a JSON export of Label Studio: {error}") from error
-    if not isinstance(tasks, list) or not all(isinstance(task, dict) for task in tasks):
-        raise DatasetError(f"{path}: expected a list of tasks, as Label Studio exports them as JSON")
-    if tasks and not any("annotations" in task for task in tasks):
+    if tasks and all(task.annotations is msgspec.UNSET for task in tasks):
         raise DatasetError(f"{path}: the tasks have no annotations; export as JSON, not as JSON-MIN")
     return tasks
 
 
-def _annotations(task: dict[str, Any]) -> list[list[dict[str, Any]]]:
+def _annotations(task: _Task) -> list[list[dict[str, Any]]]:
     """List for each annotation its brush regions: rle, height, width, label, item_index."""
     found = []
-    for annotation in task.get("annotations") or []:
-        if annotation.get("was_cancelled"):
+    for annotation in task.annotations or []:
+        if annotation.was_cancelled:
             continue
         regions: dict[str, dict[str, Any]] = {}
-        for place, result in enumerate(annotation.get("result") or []):
-            value = result.get("value") or {}
-            if not value.get("rle") or result.get("item_index"):
+        for place, result in enumerate(annotation.result or []):
+            value = result.value or {}
+            if not value.get("rle") or result.item_index:
                 continue
             # a plain Brush tag stores the shape a second time under the tag that names it
-            named = value.get(str(result.get("type"))) or []
-            label = str(named[0]) if named else ""
+            named = value.get(str(result.type)) or []
+            label = str(named[0]) if isinstance(named, list) and named else ""
             region = {"rle": value["rle"], "label": label}
-            region |= {"height": result.get("original_height"), "width": result.get("original_width")}
-            known = regions.setdefault(str(result.get("id", place)), region)
+            region |= {"height": result.original_height, "width": result.original_width}
+            known = regions.setdefault(str(place if result.id is None else result.id), region)
             known["label"] = known["label"] or label
         found.append([{**region, "label": region["label"] or "object"} for region in regions.values()])
     return found
@@ -108,20 +132,22 @@ def _guess_kind(annotated: list[list[list[dict[str, Any]]]]) -> Kind:
 
 
 def _reader(
-    annotations: list[list[dict[str, Any]]], numbers: dict[str, int] | None
+    annotations: list[list[dict[str, Any]]], numbers: dict[str, int] | None, where: str
 ) -> Callable[[], tuple[LabelMap, ...]]:
-    return lambda: tuple(map(partial(_paint, numbers=numbers), annotations))
+    return lambda: tuple(map(partial(_paint, numbers=numbers, where=where), annotations))
 
 
-def _paint(regions: list[dict[str, Any]], numbers: dict[str, int] | None) -> LabelMap:
+def _paint(regions: list[dict[str, Any]], numbers: dict[str, int] | None, where: str) -> LabelMap:
     """Paint regions over each other, under the number of their label or of their place."""
-    height, width = int(regions[0]["height"] or 0), int(regions[0]["width"] or 0)
+    height, width = regions[0]["height"] or 0, regions[0]["width"] or 0
     truth = None
     for place, region in enumerate(regions, start=1):
         try:
             mask = rle.decode_mask(region["rle"], height, width)
         except InvalidBody as error:
-            raise DatasetError(f"a brush region labelled {region['label']!r} cannot be decoded: {error}") from error
+            raise DatasetError(
+                f"{where}: the brush region labelled {region['label']!r} cannot be decoded: {error}"
+            ) from error
         if truth is None:
             # not before a mask has shown that there are so many pixels
             truth = np.zeros((height, width), np.int32)
@@ -129,9 +155,9 @@ def _paint(regions: list[dict[str, Any]], numbers: dict[str, int] | None) -> Lab
     return np.zeros((height, width), np.int32) if truth is None else truth
 
 
-def _find_image(path: Path, task: dict[str, Any], folder: Path) -> Path:
+def _find_image(path: Path, task: _Task, folder: Path) -> Path:
     """Find the file that a task's image address means."""
-    data = task.get("data") or {}
+    data = task.data or {}
     addresses = [value for value in data.values() if isinstance(value, str) and _looks_like_image(value)]
     addresses += [
         value[0] for value in data.values() if isinstance(value, list) and value and isinstance(value[0], str)
@@ -140,8 +166,9 @@ def _find_image(path: Path, task: dict[str, Any], folder: Path) -> Path:
         for candidate in _candidates(address, folder):
             if candidate.is_file() and is_below(candidate, folder):
                 return candidate
-    asked = addresses[0] if addresses else "an address of an image in its data"
-    raise DatasetError(f"{path}: task {task.get('id')}: {asked!r} is not under {folder}; name the folder with --images")
+    if not addresses:
+        raise DatasetError(f"{path}: task {task.id}: its data hold no address of an image")
+    raise DatasetError(f"{path}: task {task.id}: {addresses[0]!r} is not under {folder}; name the folder with --images")
 
 
 def _looks_like_image(address: str) -> bool:

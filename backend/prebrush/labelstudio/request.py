@@ -192,24 +192,28 @@ def parse_setup(body: bytes) -> SetupRequest:
     ------
     InvalidBody
         It is not JSON, or a field has a wrong type. Not for ``extra_params``: a setup must be answered whatever a
-        person typed there, so what is no object, nor the text of one, is handed on under an empty name, for the plan
-        to refuse.
+        person typed there; see `read_extra_params`.
     """
     refuse_many_parts(body, "the request body")
     found = _decode(_setup_decoder, body)
-    extra = found.extra_params
-    if isinstance(extra, str):
-        with suppress(msgspec.DecodeError):
-            extra = msgspec.json.decode(extra.strip() or "null")
-    if extra is not None and not isinstance(extra, dict):
-        extra = {"": extra}
     return SetupRequest(
         project=_as_text(found.project),
         label_config=found.schema or "",
         hostname=found.hostname or "",
         access_token=found.access_token or "",
-        extra_params=extra,
+        extra_params=read_extra_params(found.extra_params),
     )
+
+
+def read_extra_params(value: object) -> dict[str, Any] | None:
+    """Read the connection's extra parameters, an object or the text of one; None where nothing was written there.
+
+    Whatever else a person typed is handed on under an empty name, for the plan to refuse.
+    """
+    if isinstance(value, str):
+        with suppress(msgspec.DecodeError):
+            value = msgspec.json.decode(value.strip() or "null")
+    return value if value is None or isinstance(value, dict) else {"": value}
 
 
 def parse_webhook(body: bytes) -> WebhookEvent:

@@ -63,6 +63,11 @@ DARKEST_SUM = 96.0
 """Sum of red, green and blue below which shares of the sum are little but noise, and are damped."""
 
 
+LEAST_GREEN = -0.02
+"""The index that is 0. Soil lies around and below that of gray: cut off there, the middle between soil and plants, and
+with it the outline, would move into the leaves. Much below, noise and the reddest soil move it the other way."""
+
+
 def to_excess_green(image: RGBImage) -> GrayImage:
     """Measure how green a pixel is, whatever its brightness: 2 g - r - b of the shares of the colours in their sum.
 
@@ -75,12 +80,13 @@ def to_excess_green(image: RGBImage) -> GrayImage:
     Returns
     -------
     uint8 (H, W)
-        0 where the index is 0 (gray) or less, 255 from 1 up.
+        255 where the index is 1 or more, 5 where it is 0 (gray), 0 from -0.02 down.
     """
     green = np.asarray(cv2.transform(image.astype(np.float32), np.array([[-1.0, 2.0, -1.0]])), np.float32)
     total = np.asarray(cv2.transform(image.astype(np.float32), np.ones((1, 3))), np.float32)
     index = green / np.maximum(total, np.float32(DARKEST_SUM))
-    return np.asarray(np.clip(index, 0, 1) * np.float32(255) + np.float32(0.5), np.uint8)
+    share = (index - np.float32(LEAST_GREEN)) / np.float32(1 - LEAST_GREEN)
+    return np.asarray(np.clip(share, 0, 1) * np.float32(255) + np.float32(0.5), np.uint8)
 
 
 STRONGEST_STAIN = 0.2

@@ -106,6 +106,6 @@ def get_method(name: str) -> Method[Any]:
         return METHODS[name]
     if name in UNUSABLE:
         raise UnknownMethod(UNUSABLE[name])
-    near = difflib.get_close_matches(name[:80], METHODS, n=1)
+    near = difflib.get_close_matches(str(name)[:80], METHODS, n=1)
     hint = f"did you mean {near[0]}?" if near else f"the methods are: {', '.join(METHODS)}"
     raise UnknownMethod(f"there is no method {show(name)}; {hint}")

@@ -7,9 +7,11 @@ A histogram with a single value gives that value.
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
+from prebrush.datatypes import GrayImage
 from prebrush.segmentation.kernels.histogram_modes import two_modes
 
 Counts = npt.NDArray[np.int64]
@@ -119,6 +121,12 @@ def mean(counts: Counts, levels: npt.NDArray[np.int64]) -> float:
     Source: C. A. Glasbey, CVGIP 55(6), 1993, doi:10.1006/cgip.1993.1040
     """
     return float(counts @ levels) / float(counts.sum())
+
+
+def mean_level(gray: GrayImage) -> float:
+    """Take the mean of a channel, uint8 (H, W): the one threshold that needs no histogram."""
+    # sums of bytes are exact in float64, so this is `mean` to the last bit
+    return float(np.ravel(cv2.sumElems(gray))[0]) / gray.size
 
 
 def minimum(counts: Counts, levels: npt.NDArray[np.int64]) -> float:

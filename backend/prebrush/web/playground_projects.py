@@ -1,6 +1,5 @@
 """The projects this server is connected to, for the playground: their tasks as photos, and a place for a setting."""
 
-import dataclasses
 import ipaddress
 import logging
 from collections.abc import Mapping
@@ -19,6 +18,7 @@ from prebrush.predictor import Predictor
 from prebrush.projects import ProjectState
 from prebrush.recipes import check_choice, resolve
 from prebrush.settings import Settings
+from prebrush.web.playground_choices import choice_in_force, choice_to_save
 
 MOST_PROJECTS = 200
 MOST_TASKS = 60
@@ -152,7 +152,7 @@ class ConnectedProjects:
         return {str(each.get("id")): title for each in told if isinstance(title := each.get("title"), str) and title}
 
     def describe(self, project: str) -> dict[str, Any]:
-        """Tell a project's first tasks, its labels and the setting in force.
+        """Tell a project's first tasks, its tag to fill with its labels, and the setting in force.
 
         Raises
         ------
@@ -169,7 +169,9 @@ class ConnectedProjects:
         labels = [
             {"name": label.name, "predicted_values": list(label.predicted_values)} for label in plan.control.labels
         ]
-        return {"tasks": tasks, "labels": labels, "choice": _choice_of(plan), "is_saved": bool(state.saved)}
+        choice = choice_in_force(plan, self._settings.default)
+        tag = {"kind": plan.control.tag, "name": plan.control.from_name, "toName": plan.control.to_name}
+        return {"tasks": tasks, "tag": tag, "labels": labels, "choice": choice}
 
     def open(self, project: str, task_id: int) -> Picture:
         """Open the image of a task, under the same rules as for a prediction.
@@ -208,8 +210,11 @@ class ConnectedProjects:
             The choice does not fit.
         """
         state = self._recall(project)
+        # told first: what does not fit is not added to
+        self._plan(project, state, choice).require_controls()
+        below = self._settings.projects.get(project.partition(".")[0], {})
+        choice = choice_to_save(choice, below, self._settings.default)
         plan = self._plan(project, state, choice)
-        plan.require_controls()
         self._predictor.projects.save_choice(project, dict(choice))
         return {"model_version": plan.model_version, "note": self._find_stronger(plan, choice)}
 
@@ -260,14 +265,3 @@ def _name_of(task: Mapping[str, Any], plan: ControlPlan) -> str:
     value = task["data"].get(plan.control.data_key)
     end = value.rstrip("/").rpartition("/")[2].partition("?")[0] if isinstance(value, str) else ""
     return f"{task['id']} {'' if value is None or str(value).startswith('data:') else end[:60]}".strip()
-
-
-def _choice_of(plan: ControlPlan) -> dict[str, Any]:
-    """Write what is in force for a control as a choice."""
-    return {
-        "method": plan.recipe.method.name,
-        "params": dataclasses.asdict(plan.recipe.params),
-        "regions": dataclasses.asdict(plan.recipe.cleanup),
-        "labels": dataclasses.asdict(plan.rule),
-        "prompts": {"method": plan.prompts.method},
-    }

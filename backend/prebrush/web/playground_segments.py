@@ -32,6 +32,7 @@ from prebrush.recipes import (
 from prebrush.segmentation.method import parse_knobs
 from prebrush.segmentation.scaling import WORKING_PIXELS
 from prebrush.segmenter import Segmenter, explain
+from prebrush.web.playground_choices import start_of_cleanup
 from prebrush.web.playground_reuse import FoundBefore
 
 MOST_PIXELS = 4_000_000
@@ -123,6 +124,7 @@ def answer(ask: Ask, picture: Picture, segmenter: Segmenter, found: FoundBefore,
         "milliseconds": round(milliseconds, 1),
         "method": recipe.method.name,
         "why": "" if prompt else _explain(picture, recipe),
+        "cleanup": {} if prompt else start_of_cleanup(picture.pixels, ask.choice, default),
         "labels": [] if prompt else _place_labels(segments, picture, labels, rule),
         "note": note,
     }

@@ -218,6 +218,17 @@ def test_the_next_run_over_a_folder_adds_what_had_failed(photos, tmp_path, run):
     assert len(json.loads((tmp_path / "t.json").read_text())) == 7
 
 
+def test_failures_of_one_cause_are_one_line_that_shows_one_whole(photos, run):
+    (photos / "also broken.jpg").write_bytes((photos / "broken.jpg").read_bytes())
+    (photos / "empty.png").touch()
+    _, output, _ = run(photos, "--out", "t.json")
+    lines = [line.strip() for line in output.splitlines() if " x " in line]
+    assert len(lines) == 2
+    assert lines[0].startswith("2 x such as: ")
+    assert "broken.jpg: not an image that can be read" in lines[0]
+    assert lines[1].endswith("my photos/empty.png: the image is empty: no bytes came")
+
+
 def test_a_name_that_is_no_text_costs_its_own_image_alone(photos, tmp_path, run):
     (photos / os.fsdecode(b"caf\xe9.png")).write_bytes(draw(1))
     (photos / "broken.jpg").unlink()

@@ -205,7 +205,7 @@ def test_images_of_an_export_are_found(tmp_path, address):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("{", "not a JSON export"),
+        ("[{", "not a JSON export"),
         ("{}", "list of tasks"),
         ('[{"image": "a.png", "tag": []}]', "JSON-MIN"),
         ('[{"id": 1, "data": {}, "annotations": [{"result": []}]}]', "no task has a brush"),
@@ -228,5 +228,24 @@ def test_cancelled_annotations_do_not_count(tmp_path):
 def test_a_broken_region_is_an_error_that_says_so(tmp_path, broken):
     photo(tmp_path / "a.png")
     (item,) = read_dataset(export(tmp_path, {**brush(1, TWO == 7, "Cell"), **broken}))
-    with pytest.raises(DatasetError, match="Cell"):
+    with pytest.raises(DatasetError, match=r"export\.json: task 1: the brush region labelled 'Cell'"):
         item.read_truths()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"annotations": 5}, r"the export\[0\]\.annotations: expected array or null, got int"),
+        ({"annotations": [None]}, r"the export\[0\]\.annotations\[0\]: expected object, got null"),
+        ({"annotations": [{"result": [{"value": "x"}]}]}, r"result\[0\]\.value: expected object or null, got str"),
+        ({"annotations": [{"result": [{"original_width": "x"}]}]}, r"original_width: expected int or null, got str"),
+        ({"data": "x"}, r"the export\[0\]\.data: expected object or null, got str"),
+        ({"data": {"image": 5}}, "task 1: its data hold no address of an image"),
+    ],
+)
+def test_an_export_of_another_form_is_told_where(tmp_path, change, words):
+    task = {"id": 1, "data": {"image": "a.png"}, "annotations": [{"result": [brush(1, TWO == 7, "Cell")]}]}
+    path = tmp_path / "export.json"
+    path.write_text(json.dumps([task | change]))
+    with pytest.raises(DatasetError, match=words):
+        read_dataset(path)

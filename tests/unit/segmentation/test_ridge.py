@@ -43,6 +43,31 @@ def test_better_than_an_adaptive_threshold() -> None:
     assert np.mean(ours) > np.mean(rivals) + 0.03
 
 
+def wide_crack(seed: int, width: float) -> tuple[np.ndarray, np.ndarray]:
+    """A wide crack on rough ground with stains: image and truth."""
+    rng = np.random.default_rng(seed)
+    shape = (360, 480)
+    covered = walk(rng, shape, width)
+    image = 150 + 6 * grain(rng, shape, 0.8) + 4 * grain(rng, shape, 4.0)
+    for _ in range(6):
+        stain = np.zeros(shape, np.float32)
+        row, col = rng.uniform(0.1, 0.9, 2) * shape
+        cv2.ellipse(stain, (int(col), int(row)), (28, 18), rng.uniform(0, 180), 0, 360, 1, -1)
+        image *= 1 - 0.25 * blur(stain, 4.0)
+    image *= 1 - 0.5 * blur(covered, 0.7) * np.clip(1 + 0.2 * grain(rng, shape, 12), 0.4, 1.4)
+    return np.repeat(image.clip(0, 255).astype(np.uint8)[:, :, None], 3, axis=2), covered > 0.5
+
+
+@pytest.mark.parametrize("width", [12, 20, 32])
+def test_wide_cracks_are_filled(width: int) -> None:
+    # number 3 is a stump
+    scenes = [wide_crack(seed, width) for seed in (0, 1, 2, 4)]
+    values = [f1(segment(image, method="ridge").label_map > 0, truth) for image, truth in scenes]
+    assert np.mean(values) > 0.9
+    thin_only = [f1(segment(image, method="ridge", max_width=0).label_map > 0, truth) for image, truth in scenes]
+    assert np.mean(values) > np.mean(thin_only) + 0.02
+
+
 def test_bright_lines_by_themselves() -> None:
     rng = np.random.default_rng(3)
     covered = walk(rng, (200, 260), 4.0)

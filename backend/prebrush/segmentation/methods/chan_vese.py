@@ -75,7 +75,7 @@ def segment(image: RGBImage, params: Params, prompt: Prompt) -> LabelMap:
         flip = brighter != (params.polarity == "bright")
     else:
         edge = np.concatenate((inside[0], inside[-1], inside[:, 0], inside[:, -1]))
-        flip = not prompt.boxes and float(edge.mean()) + float(inside.mean()) > 1
+        flip = not prompt.boxes and float(edge.mean()) + np.count_nonzero(inside) / inside.size > 1
     objects: Mask = ~inside if flip else inside
     if prompt.boxes:
         objects = objects & start

@@ -6,7 +6,6 @@ from typing import Any, Literal
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from prebrush.datatypes import GrayImage, LabelMap, Mask, Prompt, RGBImage
 from prebrush.segmentation.color import CHANNELS, INDICES, is_gray
@@ -15,7 +14,7 @@ from prebrush.segmentation.kernels.components import connected_components
 from prebrush.segmentation.kernels.histogram import histogram
 from prebrush.segmentation.method import Method, param
 from prebrush.segmentation.multilevel import find_thresholds
-from prebrush.segmentation.thresholds import RULES, find_threshold
+from prebrush.segmentation.thresholds import RULES, Counts, find_threshold, mean_level
 
 AUTOMATIC_CHANNELS = ("gray", "value", "saturation", "a", "b")
 """What the automatic choice compares. Hue is left out: it is noise wherever there is little colour."""
@@ -68,29 +67,44 @@ class Cut:
         Pixels above it are bright.
     polarity : "bright" or "dark"
         Which side the objects are on.
-    clarity : float
-        How well the cut separates objects from a background that fills the frame; 0 where nothing is separated.
+    gray : uint8 (H, W)
+        The channel.
     bright : bool (H, W)
         Pixels above the threshold.
+    counts : int64 (256,) or None
+        The channel's histogram; None where the threshold was found without it.
     """
 
     threshold: float
     polarity: Literal["bright", "dark"]
-    clarity: float
+    gray: GrayImage
     bright: Mask
+    counts: Counts | None
 
     @property
     def objects(self) -> Mask:
         """The pixels on the objects' side: bool (H, W)."""
         return self.bright if self.polarity == "bright" else ~self.bright
 
+    @property
+    def clarity(self) -> float:
+        """How well the cut separates objects from a background that fills the frame; 0 where nothing is separated.
+
+        The gap between the means of the sides over the sum of their standard deviations, times the square of the share
+        of the frame's edge that is background.
+        """
+        counts = histogram(self.gray) if self.counts is None else self.counts
+        gap, spread = _gap_and_spread(counts, int(self.threshold) + 1)
+        on_edge = _share_on_edge(self.bright)
+        background_on_edge = 1 - on_edge if self.polarity == "bright" else on_edge
+        # two grey levels more of spread, so that a flat channel with two neighbouring values is not the clearest of all
+        return gap / (spread + 2) * background_on_edge**2
+
 
 def cut(gray: GrayImage, algorithm: str, value: float = 128.0) -> Cut:
-    """Cut a channel and judge the two sides.
+    """Cut a channel; objects are on the side that looks less like the background.
 
-    The background is the side that holds more of the frame's edge and of the area, each counting half. Clarity is the
-    gap between the mean of the sides over the sum of their standard deviations, times the square of the share of the
-    frame's edge that is background.
+    The background is the side that holds more of the frame's edge and of the area, each counting half.
 
     Parameters
     ----------
@@ -100,20 +114,24 @@ def cut(gray: GrayImage, algorithm: str, value: float = 128.0) -> Cut:
     value : float
         The threshold of ``manual``.
     """
-    counts = histogram(gray)
-    threshold = value if algorithm == "manual" else find_threshold(counts, algorithm)
+    counts = None
+    if algorithm == "manual":
+        threshold = value
+    elif algorithm == "mean":
+        threshold = mean_level(gray)
+    else:
+        counts = histogram(gray)
+        threshold = find_threshold(counts, algorithm)
     bright = gray > threshold
-    edge = np.concatenate((bright[0], bright[-1], bright[:, 0], bright[:, -1]))
-    on_edge = float(edge.mean())
-    polarity: Literal["bright", "dark"] = "bright" if on_edge + float(bright.mean()) < 1 else "dark"
-    top = int(threshold) + 1
-    gap, spread = _gap_and_spread(counts, top)
-    background_on_edge = 1 - on_edge if polarity == "bright" else on_edge
-    # two grey levels more of spread, so that a flat channel with two neighbouring values is not the clearest of all
-    return Cut(threshold, polarity, gap / (spread + 2) * background_on_edge**2, bright)
+    share = np.count_nonzero(bright) / bright.size
+    return Cut(threshold, "bright" if _share_on_edge(bright) + share < 1 else "dark", gray, bright, counts)
 
 
-def _gap_and_spread(counts: npt.NDArray[np.int64], top: int) -> tuple[float, float]:
+def _share_on_edge(bright: Mask) -> float:
+    return float(np.concatenate((bright[0], bright[-1], bright[:, 0], bright[:, -1])).mean())
+
+
+def _gap_and_spread(counts: Counts, top: int) -> tuple[float, float]:
     """Distance between the means of the levels below and from ``top``, and the sum of their standard deviations."""
     levels = np.arange(256)
     below, above = counts[:top], counts[top:]
@@ -258,4 +276,4 @@ def _above_both(gray: GrayImage, low: float, high: float, polarity: Literal["bri
     return np.asarray(reached[pieces] & likely, np.bool_)
 
 
-METHOD = Method(segment, Params, version=4, class_name="foreground")
+METHOD = Method(segment, Params, version=5, class_name="foreground")

@@ -8,7 +8,7 @@ import { learnPace, draftSize } from "./pace.js";
 import { currentPhoto } from "./photos.js";
 import { askedMarks, clearMarks, isMarked, pointer, startPointing } from "./pointing.js";
 import { Lane } from "./server.js";
-import { askedLabels, changed, choiceOf, defaultsOf, methodOf, onChange, state } from "./state.js";
+import { askedLabels, changed, choiceOf, methodOf, onChange, startOf, state, takeStarts } from "./state.js";
 import { buildPane, Viewer } from "./viewer.js";
 
 /** From a change that was shown as a draft until the exact masks are asked for: a hand that drags moves on by then. */
@@ -56,6 +56,7 @@ async function show(way, question, draftPixels = 0) {
     const found = await way.ask(photo, draftPixels ? { ...ask, draft_pixels: draftPixels } : ask);
     if (!found || photo !== currentPhoto()) return false;
     if (!isMarked()) learnPace(method, knob, photo.bitmap, found.milliseconds, draftPixels);
+    follow(found, method);
     draw(found, draftPixels > 0);
   } catch (error) {
     complain(error);
@@ -67,8 +68,16 @@ async function show(way, question, draftPixels = 0) {
 /** What the gallery has found with this setting is there at once; tells whether it has. */
 function showFromGallery({ photo, method }) {
   const found = answerInGallery(photo, method);
-  if (found) draw(found, true);
+  if (found) {
+    follow(found, method);
+    draw(found, true);
+  }
   return found !== null;
+}
+
+/** Sliders of the clean-up that nobody moved show what is in force: it suits the method and the photo. */
+function follow(found, method) {
+  if (method === state.method && takeStarts(found.cleanup)) drawSection("regions");
 }
 
 function draw(found, isDraft) {
@@ -79,12 +88,15 @@ function draw(found, isDraft) {
 }
 
 function tell({ segments, milliseconds, method, why, note }) {
+  const reason = why.slice(method.length + 2);
+  if (!isMarked()) byId("why").textContent = reason && `Here: ${reason}.`;
+  byId("why").classList.remove("is-old");
   if (note) return say(note);
   const isElse = isMarked() && method !== state.method;
-  const chosen = why.slice(method.length + 2);
-  const most = state.regions.max_regions ?? defaultsOf(state.form.regions).max_regions;
+  const [chosen] = reason.split(", ");
+  const most = state.regions.max_regions ?? startOf(state.form.regions.find((knob) => knob.name === "max_regions"));
   const isFull = !isMarked() && segments === most;
-  const facts = [isElse && ` by ${method}`, isFull && ", cut at max_regions", chosen && `: ${chosen}`];
+  const facts = [isElse && ` by ${method}`, chosen && ` by ${chosen}`, isFull && ", cut at max_regions"];
   say(`${plural(segments, "segment")} in ${duration(milliseconds)}${facts.filter(Boolean).join("")}`);
 }
 
@@ -113,6 +125,8 @@ function mindOutlines() {
 
 export async function showPhoto(photo) {
   answer = null;
+  // not emptied: all below it would jump up, and down again with the answer
+  byId("why").classList.add("is-old");
   clearMarks();
   viewer.clear();
   byId("panes").classList.remove("is-unseen");
@@ -126,6 +140,7 @@ export async function showPhoto(photo) {
   } catch (error) {
     if (photo !== currentPhoto()) return;
     byId("panes").classList.add("is-unseen");
+    byId("why").textContent = "";
     byId("result").setAttribute("aria-busy", "false");
     return complain(error);
   }
@@ -140,11 +155,14 @@ export function drawMethod() {
   byId("method").value = method.name;
   const marking = method.marks.map((kind) => MARKING[kind]).join(" or ");
   byId("summary").textContent = `${method.summary}.${marking && ` ${marking}, under the picture, tells it what to find.`}`;
+  byId("why").textContent = "";
   state.params[method.name] ??= {};
   drawKnobs(byId("params"), "params", method.knobs, state.params[method.name], (knob) => changed("setting", knob));
-  for (const section of ["regions", "labels", "prompts"]) {
-    drawKnobs(byId(section), section, state.form[section], state[section], (knob) => changed("setting", knob));
-  }
+  for (const section of ["regions", "labels", "prompts"]) drawSection(section);
+}
+
+function drawSection(section) {
+  drawKnobs(byId(section), section, state.form[section], state[section], (knob) => changed("setting", knob));
 }
 
 export function leaveEditor() {

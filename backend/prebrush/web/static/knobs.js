@@ -1,7 +1,7 @@
 // Draws a form from the descriptions of knobs: a slider with its number, a switch, a list or a text for each.
 
 import { make, phrase } from "./dom.js";
-import { setKnob } from "./state.js";
+import { setKnob, startOf } from "./state.js";
 import { POSITIONS, nextValue, parseTyped, positionOf, valueAt } from "./scale.js";
 
 const isNumber = (knob) => knob.kind === "int" || knob.kind === "float";
@@ -22,7 +22,7 @@ export function drawKnobs(container, section, knobs, values, onInput) {
       field.classList.toggle("is-changed", knob.name in values);
       onInput(knob.name);
     };
-    const value = values[knob.name] ?? knob.default;
+    const value = values[knob.name] ?? startOf(knob);
     field.classList.toggle("is-changed", knob.name in values);
     field.append(...drawField(knob, id, value, apply), make("p", { className: "hint", id: `${id}-hint` }, ...phrase(knob.help)));
     return field;
@@ -36,6 +36,9 @@ function drawField(knob, id, value, apply) {
   if (knob.kind === "bool") return drawSwitch(knob, id, value, apply);
   return isNumber(knob) ? drawSlider(knob, id, value, apply) : drawText(knob, id, value, apply);
 }
+
+/** A number that was worked out, as a share of the image, without the digits that nobody reads. */
+const written = (value) => String(Number.isInteger(value) ? value : Number(value.toPrecision(6)));
 
 const caption = (knob, id) => make("label", { htmlFor: id }, knob.name);
 
@@ -61,17 +64,17 @@ function drawText(knob, id, value, apply) {
 
 function drawSlider(knob, id, value, apply) {
   let current = value;
-  const number = make("input", { id, type: "text", inputMode: "decimal", className: "number", autocomplete: "off", value: String(value), "aria-describedby": `${id}-hint` });
+  const number = make("input", { id, type: "text", inputMode: "decimal", className: "number", autocomplete: "off", value: written(value), "aria-describedby": `${id}-hint` });
   const slider = make("input", { id: `${id}-slider`, type: "range", min: 0, max: POSITIONS, step: 1 });
   slider.setAttribute("aria-label", `${knob.name}, slider`);
   const show = () => {
     slider.value = positionOf(knob, current);
-    slider.setAttribute("aria-valuetext", `${current}${knob.unit ? ` ${knob.unit}` : ""}`);
+    slider.setAttribute("aria-valuetext", `${written(current)}${knob.unit ? ` ${knob.unit}` : ""}`);
     slider.style.setProperty("--share", `${slider.value / 10}%`);
   };
   const set = (next, follow = true) => {
     current = next;
-    number.value = String(next);
+    number.value = written(next);
     if (follow) show();
     apply(next);
   };
@@ -86,7 +89,7 @@ function drawSlider(knob, id, value, apply) {
   slider.addEventListener("change", show);
   number.addEventListener("change", () => {
     const next = parseTyped(knob, number.value);
-    if (next === null) number.value = String(current);
+    if (next === null) number.value = written(current);
     else set(next);
   });
   show();

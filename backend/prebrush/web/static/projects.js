@@ -4,7 +4,7 @@ import { byId, complain, plural, say } from "./dom.js";
 import { setLabels } from "./labels.js";
 import { addPhotos } from "./photos.js";
 import { getJson, postJson } from "./server.js";
-import { freeColor, state, takeChoice, wholeChoice } from "./state.js";
+import { choiceOf, freeColor, state, takeChoice } from "./state.js";
 
 const query = (project) => `project?project=${encodeURIComponent(project)}`;
 
@@ -17,7 +17,7 @@ export async function startProjects(taken) {
   }
   byId("projects").hidden = byId("save").hidden = false;
   byId("open-project").addEventListener("click", () => open(taken).catch(complain));
-  byId("save-setting").addEventListener("click", () => save(wholeChoice()).catch(complain));
+  byId("save-setting").addEventListener("click", () => save(choiceOf(state.method)).catch(complain));
   byId("unsave").addEventListener("click", () => save({}).catch(complain));
   await showTitles(new Map(projects.map((each) => [each.project, each])));
 }
@@ -35,9 +35,10 @@ async function showTitles(projects) {
 async function open(taken) {
   const project = byId("project").value;
   say("Asking Label Studio for the project's tasks …");
-  const { tasks, labels, choice } = await getJson(query(project));
+  const { tasks, labels, choice, tag } = await getJson(query(project));
   if (!tasks.length) return say("This project has no tasks.", { isError: true });
   takeChoice(choice);
+  state.tag = { ...tag, isKnown: true };
   state.names = [];
   for (const { name, predicted_values: values } of labels) {
     state.names.push({ name, color: freeColor(), values: values.join(",") });
@@ -55,4 +56,3 @@ async function save(choice) {
   const told = "method" in choice ? "Saved" : "Taken back";
   say(`${told}; new predictions are ${version}.${note ? ` But ${note}.` : ""}`);
 }
-

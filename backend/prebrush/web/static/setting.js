@@ -1,23 +1,33 @@
 // "Use it": the setting as attributes of a tag, as extra parameters, as YAML.
 
 import { byId, say } from "./dom.js";
-import { askedLabels, choiceOf, state } from "./state.js";
+import { askedLabels, choiceToCopy, state } from "./state.js";
 
 const FORMS = {
-  tag: { write: writeTag, hint: () => `For the labeling config: put it in place of your ${askedLabels().length ? "whole" : "opening"} tag, and keep its name and toName.` },
+  tag: { write: writeTag, hint: hintOfTag },
   json: { write: writeJson, hint: () => "For Label Studio: Settings > Model > Edit > extra parameters." },
   yaml: { write: writeYaml, hint: () => "For config.yaml; under projects.<id> it holds for one project only." },
 };
 
 const MOST_ROWS = 12;
+let restoring = 0;
 
 const escapeXml = (text) => String(text).replace(/&/g, "&amp;").replace(/"/g, "&quot;").replace(/</g, "&lt;");
 
 /** Leave out what is empty. */
 function compact() {
-  const { method, ...sections } = choiceOf(state.method);
+  const { method, ...sections } = choiceToCopy();
   const filled = Object.entries(sections).filter(([, values]) => Object.keys(values).length);
   return { method, ...Object.fromEntries(filled) };
+}
+
+/** A tag without labels of its own is never written with any. */
+const labelsOfTag = () => (state.tag.kind.endsWith("Labels") ? askedLabels() : []);
+
+function hintOfTag() {
+  const part = labelsOfTag().length ? "whole tag" : "opening tag";
+  const whose = state.tag.isKnown ? `the ${part} of this name; keep what else it says` : `your ${part}; keep its name, toName and what else it says`;
+  return `For the labeling config: put it in place of ${whose}.`;
 }
 
 function writeTag() {
@@ -25,14 +35,15 @@ function writeTag() {
   const prefixed = (values, prefix) => Object.entries(values).map(([name, value]) => [prefix + name, value]);
   const all = [["method", method], ...prefixed(params, ""), ...prefixed(regions, ""), ...prefixed(labels, "label_"), ...prefixed(prompts, "prompt_")];
   const attributes = all.map(([name, value]) => ` model_${name}="${escapeXml(value)}"`).join("");
-  const open = `<BrushLabels name="mask" toName="image"${attributes}>`;
-  const names = askedLabels();
+  const { kind, name, toName } = state.tag;
+  const open = `<${kind} name="${escapeXml(name)}" toName="${escapeXml(toName)}"${attributes}>`;
+  const names = labelsOfTag();
   if (!names.length) return open;
-  const lines = names.map(({ name, predicted_values: values }) => {
+  const lines = names.map(({ name: label, predicted_values: values }) => {
     const wanted = values.length ? ` predicted_values="${escapeXml(values.join(","))}"` : "";
-    return `  <Label value="${escapeXml(name)}"${wanted}/>`;
+    return `  <Label value="${escapeXml(label)}"${wanted}/>`;
   });
-  return [open, ...lines, "</BrushLabels>"].join("\n");
+  return [open, ...lines, `</${kind}>`].join("\n");
 }
 
 function writeJson() {
@@ -70,6 +81,11 @@ async function copy() {
     byId("copy").focus();
   }
   say("Copied.");
+  // the line that says so is at the other end of the page
+  const button = byId("copy");
+  button.textContent = "Copied";
+  clearTimeout(restoring);
+  restoring = setTimeout(() => (button.textContent = "Copy"), 2000);
 }
 
 export function startSetting() {
