@@ -128,7 +128,9 @@ class Predictor:
 
         Parameters
         ----------
-        is_gone : callable
+        request : PredictRequest
+            With a context (clicks, boxes, strokes) it must hold exactly one task.
+        is_gone : callable () -> bool
             Tells whether the client has hung up.
 
         Returns
