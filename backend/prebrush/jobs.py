@@ -170,7 +170,7 @@ class Jobs(Generic[T]):
                 future.cancel()
 
     def give_up(self, piece: Piece[T]) -> bool:
-        """Tell whether a running piece is abandoned: nobody waits for it, no batch wants it. If so, it cannot be joined."""
+        """Tell whether no caller and no batch wants a running piece any more; then it can no longer be joined."""
         with self._changed:
             if self._is_abandoned(piece):
                 self._forget(piece)
