@@ -1,8 +1,9 @@
 """Tasks that Label Studio announces are predicted while nobody waits for them, so that they are there when opened.
 
-Nobody proves who an event comes from. So all that is believed of one is that it is worth asking: of a project that
-/setup told of, Label Studio itself is asked for the project and its tasks, with that project's own credentials. What
-the event says of images, configs or hosts is not read. A forger can have us predict a project's own next tasks sooner.
+Webhook events are not authenticated, so an event is taken only as a hint that there may be new tasks: for a project
+that /setup told of, Label Studio itself is asked for the labeling config and the tasks, with that project's own
+credentials. What the event says of images, configs or hosts is not read. The most that a forged event can do is to have
+a project's own next tasks predicted sooner.
 """
 
 import json
@@ -41,6 +42,7 @@ class Background:
     predictor : Predictor
     settings : Settings
     pause_s : float
+        Seconds to wait before a project is looked at, so that the many events of one import are one piece of work.
     """
 
     def __init__(self, predictor: Predictor, settings: Settings, pause_s: float = PAUSE_S) -> None:

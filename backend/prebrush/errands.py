@@ -1,4 +1,4 @@
-"""What a request asks for, done by a crew of threads until the answer is due, the client gone, or the server stops."""
+"""The tasks of a request, run on a pool of threads until the answer is due, the client is gone or the server stops."""
 
 import logging
 import math
@@ -18,10 +18,11 @@ from prebrush.measures import Measures
 logger = logging.getLogger(__name__)
 
 MOST_BYTES = 200_000_000
-"""Largest answer: Label Studio itself takes no body over 250 MB."""
+"""Most bytes in one answer: Label Studio itself takes no body over 250 MB."""
 
 FETCHERS = 4
-"""Threads beyond the computing ones, so that the network's time is not the processor's; as many again for people."""
+"""Threads beyond one for each core, so that no core idles while images are fetched; as many again are kept for single
+tasks, which a person waits for."""
 
 LOOK_EVERY_S = 0.25
 """How often a request that waits looks whether its client is still there."""
@@ -29,7 +30,16 @@ LOOK_EVERY_S = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Errand:
-    """The work of one task; those with equal keys are run once and share the result."""
+    """The work of one task. Errands with equal keys are run once and share the result.
+
+    Attributes
+    ----------
+    key : hashable
+    task : Task
+        For log messages.
+    work : callable () -> bytes
+        Makes the encoded entry of the task.
+    """
 
     key: Hashable
     task: Task
@@ -52,7 +62,7 @@ class Errands:
         self._stop_at = math.inf
 
     def hand_back_within(self, seconds: float) -> None:
-        """Have every request answered by then with what is ready: the server stops."""
+        """Answer every request within so many seconds, with what is ready by then; called when the server stops."""
         self._stop_at = time.monotonic() + seconds
 
     def run(self, errands: Sequence[Errand], urgency: Urgency, due: float, is_gone: Callable[[], bool]) -> list[bytes]:

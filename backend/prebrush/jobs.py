@@ -1,4 +1,7 @@
-"""A bounded crew of threads that runs each piece of work once, the urgent first. Not for work that must survive."""
+"""A bounded pool of threads that runs each piece of work once, the most urgent first.
+
+Not for work that must survive a restart.
+"""
 
 import heapq
 import itertools
@@ -17,7 +20,7 @@ T = TypeVar("T")
 
 
 class Urgency(IntEnum):
-    """Who goes first."""
+    """How urgent a piece of work is: lower numbers run first."""
 
     NOW = 0
     """A person is waiting in the editor."""
@@ -87,14 +90,14 @@ _under_way: ContextVar[Piece[Any] | None] = ContextVar("under_way", default=None
 
 
 def stop_if_abandoned() -> None:
-    """End the work that this thread does if nobody waits for it any more. Elsewhere it does nothing.
+    """End the work of this thread if nobody waits for its result any more; outside of `Jobs`, do nothing.
 
     To be called between the steps of long work: what computes inside one step cannot be stopped.
 
     Raises
     ------
     Abandoned
-        Nobody does.
+        Nobody waits for it.
     """
     piece = _under_way.get()
     if piece is not None and piece.jobs.give_up(piece):
@@ -158,7 +161,7 @@ class Jobs(Generic[T]):
             return [self._ask(key, work, urgency) for key, work in asked]
 
     def leave(self, future: Future[T]) -> None:
-        """Stop waiting for a future. Without anybody who waits, work that no batch asked for is dropped."""
+        """Stop waiting for a future. If nobody else waits and no batch asked for it, the work is dropped."""
         assert isinstance(future, Piece)  # noqa: S101  `submit_all` gives no others
         with self._changed:
             future.askers -= 1
@@ -167,7 +170,7 @@ class Jobs(Generic[T]):
                 future.cancel()
 
     def give_up(self, piece: Piece[T]) -> bool:
-        """Tell whether nobody waits for a piece that runs; from then on nobody can join it."""
+        """Tell whether no caller and no batch wants a running piece any more; then it can no longer be joined."""
         with self._changed:
             if self._is_abandoned(piece):
                 self._forget(piece)

@@ -16,7 +16,31 @@ P = TypeVar("P")
 
 @dataclass(frozen=True, slots=True)
 class Knob:
-    """One parameter of a method: what the playground draws and the command line prints."""
+    """One parameter: of a method, of the clean-up, of a rule, or a setting of the server.
+
+    Attributes
+    ----------
+    name : str
+    kind : type
+        bool, int, float or str.
+    default : bool, int, float or str
+    low, high : float or None
+        Least and greatest value, both allowed; None for no bound.
+    choices : tuple of str
+        The values that a text may have; empty for any.
+    unit : str
+        For tables and messages. ``px`` and ``px²`` of a method are scaled with the image; see `segmentation.scaling`.
+    help : str
+        One sentence, shown in the playground, on the command line and in the documents.
+    up_to : str
+        Name of another knob that this one must not exceed; empty for none.
+    instead_of : str
+        Name of another knob that is ignored where this one is set; giving both is an error. Empty for none.
+    unset : float or None
+        The value that stands for "not set", such as -1 for "choose by the image".
+    counts_segments : bool
+        Whether its value is the number of segments asked for: then the clean-up keeps as many.
+    """
 
     name: str
     kind: type
@@ -27,13 +51,9 @@ class Knob:
     unit: str
     help: str
     up_to: str = ""
-    """Name of a knob that this one must not be above."""
     instead_of: str = ""
-    """Name of a knob that is not looked at where this one is set."""
     unset: float | None = None
-    """The value at which this one is not set, such as -1 for "choose by the image"."""
     counts_segments: bool = False
-    """Whether who sets it asks for so many segments."""
 
     def parse(self, value: object) -> Any:
         """Turn a value from a tag, a JSON object or the command line into the knob's type.
@@ -164,7 +184,10 @@ def parse_knobs(params_class: type[P], values: Mapping[str, object], owner: str)
 
 
 def join_knobs(params_class: type[Any], levels: Iterable[Mapping[str, object]]) -> dict[str, object]:
-    """Join raw values from several levels, farthest first: a nearer level wins, over the alternatives of a knob too."""
+    """Merge raw values from several levels, the weakest first: stronger levels override weaker ones.
+
+    Of two knobs that exclude each other (`Knob.instead_of`), the one that a stronger level sets removes the other.
+    """
     knobs = {knob.name: knob for knob in knobs_of(params_class)}
     pairs = [(knob, knobs[knob.instead_of]) for knob in knobs.values() if knob.instead_of]
     joined: dict[str, object] = {}
@@ -178,7 +201,7 @@ def join_knobs(params_class: type[Any], levels: Iterable[Mapping[str, object]]) 
 
 
 def _is_set(knob: Knob, values: Mapping[str, object]) -> bool:
-    """Tell whether raw values hold one for a knob that is more than "choose"; what cannot be read is told elsewhere."""
+    """Tell whether a knob has a raw value other than `Knob.unset`; one that cannot be parsed counts as set."""
     try:
         return knob.name in values and knob.parse(values[knob.name]) != knob.unset
     except InvalidParams:

@@ -1,6 +1,7 @@
-"""What a labeling config comes to: recipe, label rule and answer to marks of each control, and the model version.
+"""A labeling config and the settings, resolved to a plan: method, label rule and prompt method of each control tag.
 
-Which choice wins is said in `recipes`. Nothing here touches an image.
+The plan also gives the model version. Which of several settings wins is written in `recipes`. Nothing here touches an
+image.
 """
 
 import dataclasses
@@ -32,7 +33,20 @@ from prebrush.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class ControlPlan:
-    """One control, how its segments are made and named, and what answers marks on it."""
+    """How one control tag is served.
+
+    Attributes
+    ----------
+    control : Control
+    recipe : Recipe
+        Segments the whole image.
+    rule : LabelRule
+        Gives each segment its label.
+    marks : Recipe
+        Answers clicks, boxes and scribbles.
+    prompts : PromptRule
+        Whether marks refine what is there, and whether images are prepared for them.
+    """
 
     control: Control
     recipe: Recipe
@@ -43,16 +57,16 @@ class ControlPlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a labeling config and its settings come to."""
+    """How a labeling config is served with the settings in force."""
 
     controls: tuple[ControlPlan, ...]
     model_version: str
     fingerprint: str = ""
-    """What `model_version` is short for."""
+    """The text whose hash is in `model_version`."""
     problem: str = ""
     """Why the config cannot be served, and what to add; empty where it can."""
     doubts: tuple[str, ...] = ()
-    """What is served, but hardly as it was meant, and what to change."""
+    """Warnings: what is served, but probably not as it was meant, each with what to change."""
 
     def require_controls(self) -> tuple[ControlPlan, ...]:
         """Return the controls.

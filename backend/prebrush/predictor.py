@@ -1,6 +1,5 @@
 """The flow on one screen: tasks and their labeling config in, encoded predictions out."""
 
-import hashlib
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -27,6 +26,7 @@ from prebrush.planning import ControlPlan, Plan, build_plan, unusable_plan
 from prebrush.preparer import Preparer
 from prebrush.projects import Projects, ProjectState
 from prebrush.recent import Recent
+from prebrush.recipes import key_hash
 from prebrush.regions import build_prediction, build_prompted_prediction, choose_control, mean_score
 from prebrush.segmenter import Segmenter
 from prebrush.settings import Settings
@@ -128,7 +128,9 @@ class Predictor:
 
         Parameters
         ----------
-        is_gone : callable
+        request : PredictRequest
+            With a context (clicks, boxes, strokes) it must hold exactly one task.
+        is_gone : callable () -> bool
             Tells whether the client has hung up.
 
         Returns
@@ -167,7 +169,7 @@ class Predictor:
         return build_plan(parse_label_config(label_config), self.settings, project, state.extra_params, state.saved)
 
     def _errand(self, plan: Plan, account: Account, task: Task, urgency: Urgency) -> Errand:
-        key = _hash(plan.fingerprint, account.fingerprint, task.id, task.data)
+        key = key_hash(plan.fingerprint, account.fingerprint, task.id, task.data)
         return Errand(key, task, partial(self._predict, plan, account, task, urgency))
 
     def _predict(self, plan: Plan, account: Account, task: Task, urgency: Urgency) -> bytes:
@@ -175,7 +177,7 @@ class Predictor:
         images = self._open_images(plan, account, task, urgency, stored=True)
         # the task is part of it because ids are made from it: two tasks with one image have regions of their own
         shown = ((image.plan.control.to_name, image.labels, image.place, image.picture.digest) for image in images)
-        origin = _hash(plan.fingerprint, task.id, *shown)
+        origin = key_hash(plan.fingerprint, task.id, *shown)
         key = f"entry:{origin}"
         entry = self._recent.get(key) or self.storage.get(key)
         self.measures.count_read("answer", hit=entry is not None)
@@ -274,7 +276,3 @@ def build_predictor(settings: Settings) -> Predictor:
     storage = ForgivingStorage(open_storage(kept.url, max_bytes=kept.max_bytes, ttl_s=kept.ttl_s))
     measures = Measures()
     return Predictor(settings, storage, Pictures(settings, storage, measures), measures)
-
-
-def _hash(*parts: object) -> str:
-    return hashlib.sha256(repr(parts).encode("utf-8", "surrogatepass")).hexdigest()[:40]

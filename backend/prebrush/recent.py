@@ -1,4 +1,4 @@
-"""What was used last, in memory, up to a number of bytes."""
+"""A cache in memory that is bounded in bytes: the least recently used values leave first."""
 
 import threading
 from collections import OrderedDict
@@ -9,12 +9,13 @@ V = TypeVar("V")
 
 
 class Recent(Generic[V]):
-    """Keeps values up to a number of bytes; those not asked for the longest leave first. Safe between threads.
+    """Keeps values up to a number of bytes, the least recently used leave first. Safe to share between threads.
 
     Parameters
     ----------
     max_bytes : int
-    size_of : callable
+        Of all values together; a larger value is not kept.
+    size_of : callable (value) -> int
         How many bytes a value takes.
     """
 

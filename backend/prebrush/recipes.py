@@ -108,8 +108,13 @@ def check_choice(owner: str, choice: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def short_hash(text: str) -> str:
-    """Return 8 hex digits of a text."""
+    """Return 8 hex digits of a text, for model versions."""
     return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def key_hash(*parts: object) -> str:
+    """Return 40 hex digits of values, for keys of the cache: equal where they are written alike (`repr`)."""
+    return hashlib.sha256(repr(parts).encode("utf-8", "surrogatepass")).hexdigest()[:40]
 
 
 def build_recipe(

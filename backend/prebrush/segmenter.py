@@ -1,6 +1,5 @@
 """From a picture and a recipe to its segments: kept if they are known, else computed when a core is free."""
 
-import hashlib
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ from prebrush.jobs import Slots, Urgency, stop_if_abandoned
 from prebrush.measures import Measures
 from prebrush.pictures import Picture
 from prebrush.recent import Recent
-from prebrush.recipes import Recipe, versions_of
+from prebrush.recipes import Recipe, key_hash, versions_of
 from prebrush.segmentation.cleanup import UNTOUCHED
 from prebrush.segmentation.method import Arrays
 from prebrush.segmentation.picking import pick_segments
@@ -89,7 +88,7 @@ class Segmenter:
 
     def segments(self, picture: Picture, recipe: Recipe, urgency: Urgency) -> Segments:
         """Take the segments from the storage, or compute and keep them."""
-        key = f"segments:{picture.digest}:{_hash(DECODING_VERSION, recipe.fingerprint)}"
+        key = f"segments:{picture.digest}:{key_hash(DECODING_VERSION, recipe.fingerprint)}"
 
         def find() -> Segments | None:
             packed = self._storage.get(key)
@@ -254,8 +253,4 @@ def _size_of(arrays: Arrays) -> int:
 
 
 def _prepared_key(picture: Picture, recipe: Recipe) -> str:
-    return f"prepared:{picture.digest}:{_hash(DECODING_VERSION, versions_of(recipe.method))}"
-
-
-def _hash(*parts: Any) -> str:
-    return hashlib.sha256(repr(parts).encode("utf-8", "surrogatepass")).hexdigest()[:40]
+    return f"prepared:{picture.digest}:{key_hash(DECODING_VERSION, versions_of(recipe.method))}"

@@ -1,4 +1,7 @@
-"""Work that several servers want at once, done by one of them: it saves work and guards nothing."""
+"""Work that several servers want at once is done by one of them.
+
+This saves work and guarantees nothing: where a claim is lost, two servers do the same work, with the same result.
+"""
 
 import time
 import uuid
@@ -20,7 +23,7 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.02, 0.5
 
 
 class Sharing:
-    """Does work on a free core, and only where no other server is at the same. Safe to share between threads.
+    """Runs work on a free core, unless another server is doing the same work. Safe to share between threads.
 
     Parameters
     ----------
@@ -36,7 +39,7 @@ class Sharing:
     def work(
         self, key: str, pixels: int, find: Callable[[], T | None], compute: Callable[[], T], urgency: Urgency
     ) -> T:
-        """Find what a key stands for, or compute it, or wait for the server that does.
+        """Return the result for a key: from the storage, computed here, or from the server that is computing it.
 
         Parameters
         ----------

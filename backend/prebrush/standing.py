@@ -1,4 +1,4 @@
-"""How the runs of workers stand, as plain Redis tells it to anybody: to the command, and to a server's metrics.
+"""Progress of the workers' runs as it lies in Redis, read without RQ: for `prebrush prelabel --status` and the metrics.
 
 Not for working on a run: that is in `batch`, and needs RQ.
 """
@@ -37,7 +37,7 @@ MOST_RUNS = 50
 
 
 def run_key(run: str) -> bytes:
-    """Return where the plan and the counts of a run lie."""
+    """Return the key of the Redis hash with the plan and the counts of a run."""
     return PREFIX + b"batch:" + run.encode()
 
 
@@ -49,7 +49,7 @@ def count_workers(client: Client) -> int:
 
 
 class RunFigures(Collector):
-    """Shows the queue, the workers and the runs that lie in a Redis; nothing while it does not answer, or slowly.
+    """Metrics of the queue, the workers and the runs in a Redis; none while it does not answer, or answers slowly.
 
     Parameters
     ----------

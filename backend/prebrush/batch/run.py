@@ -34,7 +34,7 @@ PREVIEWS = 24
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of tasks."""
+    """How many tasks were predicted and how many failed, and why."""
 
     done: int = 0
     failed: int = 0

@@ -28,6 +28,22 @@ ApiKey = Annotated[
     str | None,
     typer.Option(help="Access token; better LABEL_STUDIO_API_KEY: other users of this machine see a command's flags."),
 ]
+OnlyMissing = Annotated[
+    bool,
+    typer.Option(
+        "--only-missing",
+        help="Leave tasks alone that have a prediction of any version, or an annotation. Without it, those that have a "
+        "prediction of the current version.",
+    ),
+]
+ImageUrl = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TEXT",
+        help="Address of a folder's images in Label Studio, with {folder}, {path} or {name} in it; else that of a "
+        "local storage.",
+    ),
+]
 
 
 def prelabel(
@@ -35,28 +51,14 @@ def prelabel(
     project: Annotated[int | None, typer.Option(min=1, help="Number of the project, as in its address.")] = None,
     url: Url = None,
     api_key: ApiKey = None,
-    only_missing: Annotated[
-        bool,
-        typer.Option(
-            "--only-missing",
-            help="Leave tasks alone that have a prediction of any version, or an annotation. Without it, those that "
-            "have a prediction of the current version.",
-        ),
-    ] = False,
+    only_missing: OnlyMissing = False,
     target: Annotated[
         Path | None, typer.Option("--out", metavar="F.json", help="Write a file to import, and upload nothing.")
     ] = None,
     label_config: Annotated[
         Path | None, typer.Option(metavar="F.xml", help="Labeling config for a folder; else one brush, Object.")
     ] = None,
-    image_url: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TEXT",
-            help="Address of a folder's images in Label Studio, with {folder}, {path} or {name} in it; else that of "
-            "a local storage.",
-        ),
-    ] = None,
+    image_url: ImageUrl = None,
     queue: Annotated[
         bool, typer.Option("--queue", help="Have `prebrush worker` processes do it, on any machines, and watch them.")
     ] = False,
@@ -68,16 +70,15 @@ def prelabel(
     as_json: Json = False,
 ) -> None:
     """Pre-label a whole project, or a folder of images; stopped or killed, the same command goes on."""
-    if (folder is None) == (project is None):
-        raise ConfigError("name either a project (--project 7) or a folder of images")
-    if folder is not None and target is None:
-        raise ConfigError("where do the predictions of a folder go? Give --out tasks.json")
-    if project is not None and (label_config or image_url):
-        raise ConfigError("--label-config and --image-url are for a folder; a project has its own")
-    if only_missing and (status or folder is not None):
-        raise ConfigError("--only-missing is for a run over a project, neither for a folder nor for --status")
-    if (queue or status) and (folder is not None or target is not None):
-        raise ConfigError("--queue and --status are for a project whose predictions are uploaded")
+    _check_combination(
+        is_folder=folder is not None,
+        is_project=project is not None,
+        has_target=target is not None,
+        has_folder_options=bool(label_config or image_url),
+        only_missing=only_missing,
+        queue=queue,
+        status=status,
+    )
     from prebrush.batch.folder import name_of
     from prebrush.batch.stopping import stopped_by_signals
     from prebrush.settings import load_settings
@@ -100,6 +101,29 @@ def prelabel(
         raise typer.Exit(STOPPED)
     if finished.summary.outcome.failed:
         raise typer.Exit(1)
+
+
+def _check_combination(
+    *,
+    is_folder: bool,
+    is_project: bool,
+    has_target: bool,
+    has_folder_options: bool,
+    only_missing: bool,
+    queue: bool,
+    status: bool,
+) -> None:
+    """Refuse flags of `prelabel` that do not go together, before anything is loaded."""
+    if is_folder == is_project:
+        raise ConfigError("name either a project (--project 7) or a folder of images")
+    if is_folder and not has_target:
+        raise ConfigError("where do the predictions of a folder go? Give --out tasks.json")
+    if is_project and has_folder_options:
+        raise ConfigError("--label-config and --image-url are for a folder; a project has its own")
+    if only_missing and (status or is_folder):
+        raise ConfigError("--only-missing is for a run over a project, neither for a folder nor for --status")
+    if (queue or status) and (is_folder or has_target):
+        raise ConfigError("--queue and --status are for a project whose predictions are uploaded")
 
 
 def _open_session(settings: "Settings", place: Path, stop: threading.Event, *, queue: bool, show: bool) -> "Session":

@@ -30,7 +30,7 @@ def refuse_many_parts(json: bytes | msgspec.Raw, where: str, most: int = MOST_PA
 
 
 class Counted(msgspec.Struct):
-    """An object of which a request may hold a number that `room_for` says; one more ends the decoding."""
+    """Base of objects whose number in one request is limited: `room_for` sets the limit, one more ends the decoding."""
 
     def __post_init__(self) -> None:
         _room.left -= 1
@@ -40,6 +40,6 @@ class Counted(msgspec.Struct):
 
 @contextmanager
 def room_for(count: int, refusal: str) -> Iterator[None]:
-    """Let this thread decode so many `Counted`; one more is refused with these words."""
+    """Let this thread decode at most `count` objects of `Counted`; `refusal` is the message of the `InvalidBody`."""
     _room.left, _room.refusal = count, refusal
     yield

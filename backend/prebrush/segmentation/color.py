@@ -30,17 +30,17 @@ def to_gray(image: RGBImage) -> GrayImage:
 
 
 def is_gray(image: RGBImage) -> bool:
-    """Tell whether red, green and blue are equal everywhere."""
+    """Tell whether red, green and blue are equal in every pixel of an image, uint8 (H, W, 3)."""
     return all(bool((part[:, :, :1] == part[:, :, 1:]).all()) for part in _strips(image))
 
 
 def is_flat(image: RGBImage) -> bool:
-    """Tell whether all pixels are of one colour."""
+    """Tell whether all pixels of an image, uint8 (H, W, 3), have the same colour."""
     return all(bool((part == image[0, 0]).all()) for part in _strips(image))
 
 
 def _strips(image: RGBImage) -> Iterator[RGBImage]:
-    """Cut the image into strips of rows, so that an ordinary photo is told from its first one."""
+    """Cut the image into strips of rows: for an ordinary photo the first strip already decides."""
     rows = max(1, STRIP_PIXELS // image.shape[1])
     return (image[top : top + rows] for top in range(0, image.shape[0], rows))
 

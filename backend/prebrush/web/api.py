@@ -35,25 +35,6 @@ def build_api(
     api = Blueprint("api", __name__)
     background = Background(predictor, settings)
 
-    @api.get("/health")
-    def health() -> Response:
-        return jsonify(status="UP", model_class=MODEL_CLASS, version=__version__)
-
-    @api.get("/ready")
-    def ready() -> Response:
-        reason = readiness.why_not(predictor, room)
-        if reason:
-            # no error to be logged: a probe asks every few seconds
-            return error_body("not_ready", reason, 503)
-        return jsonify(status="READY", storage="away" if predictor.storage.away else "up")
-
-    @api.get("/")
-    def root() -> AnyResponse:
-        if request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html":
-            # relative, so that a prefix in front of the server is kept
-            return redirect("playground")
-        return health()
-
     @api.post("/setup")
     def setup() -> Response:
         plan = predictor.set_up(parse_setup(request.get_data(cache=False)))
@@ -76,10 +57,7 @@ def build_api(
         background.notice(event)
         return jsonify(status="ok"), 201
 
-    @api.get("/metrics")
-    def show_metrics() -> Response:
-        return Response(metrics.render(), content_type=prometheus_client.CONTENT_TYPE_LATEST)
-
+    _add_probes(api, predictor, metrics, room, readiness)
     _add_older_routes(api, predictor)
     return api
 
@@ -87,6 +65,33 @@ def build_api(
 def never() -> bool:
     """Tell of a client that cannot be watched that it is there."""
     return False
+
+
+def _add_probes(api: Blueprint, predictor: Predictor, metrics: Metrics, room: Room, readiness: Readiness) -> None:
+    """Add the routes that tell how the server is."""
+
+    @api.get("/health")
+    def health() -> Response:
+        return jsonify(status="UP", model_class=MODEL_CLASS, version=__version__)
+
+    @api.get("/ready")
+    def ready() -> Response:
+        reason = readiness.why_not(predictor, room)
+        if reason:
+            # no error to be logged: a probe asks every few seconds
+            return error_body("not_ready", reason, 503)
+        return jsonify(status="READY", storage="away" if predictor.storage.away else "up")
+
+    @api.get("/")
+    def root() -> AnyResponse:
+        if request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html":
+            # relative, so that a prefix in front of the server is kept
+            return redirect("playground")
+        return health()
+
+    @api.get("/metrics")
+    def show_metrics() -> Response:
+        return Response(metrics.render(), content_type=prometheus_client.CONTENT_TYPE_LATEST)
 
 
 def _add_older_routes(api: Blueprint, predictor: Predictor) -> None:

@@ -38,11 +38,11 @@ class DirectBody(io.RawIOBase):
         """What gunicorn looks at before it takes another request from the connection."""
 
     def readable(self) -> bool:
-        """Say so."""
+        """Tell `io` that this can be read from."""
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Receive what has come; 0 at the end, also where the client breaks off."""
+        """Receive what has arrived; return how many bytes, 0 at the end of the body or of the connection."""
         view = memoryview(buffer)[: self._left]
         try:
             count = self._receive(view) if view else 0

@@ -35,17 +35,17 @@ that goes on sending gets no more of it."""
 
 
 class Crowd:
-    """How many connections wait for a thread, and how many threads read a large body. Safe to share between threads.
+    """Counts connections that wait for a thread, and threads that read a large body. Safe to share between threads.
 
     Parameters
     ----------
     threads : int
-        All that there are.
+        How many threads the server has.
 
     Attributes
     ----------
     is_leaving : bool
-        The server stops: nobody is waited for any longer than in need.
+        Whether the server is stopping: then slow clients are waited for no longer than while others wait.
     """
 
     def __init__(self, threads: int) -> None:
@@ -56,23 +56,23 @@ class Crowd:
 
     @property
     def waits(self) -> bool:
-        """Whether anybody does."""
+        """Whether a connection waits for a thread, or the server is stopping."""
         return self._waiting > 0 or self.is_leaving
 
     def change(self, by: int) -> None:
-        """Count one more that waits, or one less."""
+        """Add to the number of waiting connections: 1 or -1."""
         with self._lock:
             self._waiting += by
 
     def take_place(self) -> bool:
-        """Take a place to read a large body, if there is one."""
+        """Take a place for reading a large body; False where none is free."""
         with self._lock:
             is_free = self._places > 0
             self._places -= is_free
             return is_free
 
     def give_place(self) -> None:
-        """Give it back."""
+        """Give the place back."""
         with self._lock:
             self._places += 1
 

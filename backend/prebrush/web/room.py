@@ -1,4 +1,4 @@
-"""Room for long requests: `/health` and `/setup` always find a thread, and so does a click beside batches."""
+"""Admission of long requests: threads are kept free for `/health` and `/setup`, and for clicks while batches run."""
 
 import threading
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ QUICK_THREADS = 4
 
 
 class Room:
-    """Counts the long requests of one server.
+    """Admits long requests as long as there are places, and refuses more. Safe to share between threads.
 
     Parameters
     ----------
@@ -38,12 +38,13 @@ class Room:
         Parameters
         ----------
         batch : bool
-            Half of the places are not for batches, which hold theirs for long.
+            Whether the request has several tasks. Batches hold their places for long, so half of them are not for
+            batches.
 
         Raises
         ------
         Overloaded
-            There is none.
+            No place is free.
         """
         with self._lock:
             if self.is_full or (batch and self._taken_by_batches >= self._places_of_batches):

@@ -106,13 +106,13 @@ class PacedWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is not typed
 
     @staticmethod
     def _expire(connections: Iterable[Any], count: int) -> None:
-        """Let the time of the oldest be over."""
+        """Mark the oldest connections as timed out, so that gunicorn closes them."""
         # copied at once, for in older gunicorns threads change them
         for conn in tuple(connections)[:count]:
             conn.timeout = 0.0
 
     def handle_exit(self, sig: Any, frame: Any) -> None:
-        """Stop in order, and tell the app."""
+        """Stop in an orderly way: note that slow clients get no more time, and tell the app."""
         self._crowd.is_leaving = True
         self.app.stop()
         super().handle_exit(sig, frame)

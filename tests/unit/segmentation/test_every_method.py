@@ -13,7 +13,7 @@ from prebrush.errors import InvalidParams, UnknownMethod
 from prebrush.segmentation import DEFAULT_METHOD, METHODS, get_method
 from prebrush.segmentation.cleanup import Cleanup
 from prebrush.segmentation.method import Knob, knobs_of
-from scenes import ALL_SCENES, OBJECT_SCENES, Scene, covering, iou
+from scenes import ALL_SCENES, OBJECT_SCENES, Scene, covering, equal_brightness, iou
 
 PARTITIONS = {
     "felzenszwalb",
@@ -191,6 +191,27 @@ def test_every_knob_takes_its_ends(method: str) -> None:
         for end in ends:
             label_map = segment(image, method=method, **{knob.name: end}).label_map
             assert label_map.shape == image.shape[:2]
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        Prompt(points=((28, 36, True),)),
+        Prompt(points=((28, 36, True), (4, 4, False))),
+        Prompt(boxes=((11, 15, 50, 55),)),
+        Prompt(boxes=((11, 15, 50, 55),), points=((30, 35, True),)),
+    ],
+    ids=("click", "two clicks", "box", "box and click"),
+)
+@pytest.mark.parametrize(
+    "name", sorted(key for key, method in METHODS.items() if {"points", "boxes"} <= {*method.prompts})
+)
+def test_marks_give_one_object(name: str, prompt: Prompt) -> None:
+    scene = equal_brightness()
+    method = METHODS[name]
+    found = method.segment(scene.image, method.params_class(), prompt).label_map
+    assert iou(found == 1, scene.truth > 0) > 0.93
+    assert found.max() == 1
 
 
 def test_unknown_names_say_what_is_near() -> None:

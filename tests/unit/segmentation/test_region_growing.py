@@ -11,7 +11,7 @@ from prebrush import segment
 from prebrush.datatypes import Prompt
 from prebrush.segmentation import METHODS
 from prebrush.segmentation.kernels.growing import grow
-from scenes import covering, equal_brightness, iou, stripes, two_discs
+from scenes import covering, iou, stripes, two_discs
 
 
 def smooth_noise(seed: int) -> np.ndarray:
@@ -94,24 +94,6 @@ def test_corners_connect_only_if_asked_for() -> None:
     knobs = {"method": "region_growing", "sigma": 0, "min_size": 1}
     assert segment(gray, **knobs, connectivity=1).label_map.max() == 4
     assert segment(gray, **knobs, connectivity=2).label_map.max() in (2, 3)
-
-
-@pytest.mark.parametrize(
-    "prompt",
-    [
-        Prompt(points=((28, 36, True),)),
-        Prompt(points=((28, 36, True), (4, 4, False))),
-        Prompt(boxes=((11, 15, 50, 55),)),
-        Prompt(boxes=((11, 15, 50, 55),), points=((30, 35, True),)),
-    ],
-    ids=("click", "two clicks", "box", "box and click"),
-)
-def test_marks_give_one_object(prompt: Prompt) -> None:
-    scene = equal_brightness()
-    method = METHODS["region_growing"]
-    found = method.segment(scene.image, method.params_class(), prompt).label_map
-    assert iou(found == 1, scene.truth > 0) > 0.93
-    assert found.max() == 1
 
 
 def test_each_click_grows_its_own_region_and_boxes_hold_it_in() -> None:

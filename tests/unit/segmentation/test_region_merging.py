@@ -1,12 +1,8 @@
 """Against plain twins, and against what people draw."""
 
-import json
-from pathlib import Path
-
 import numpy as np
 import pytest
 import skimage.data
-from PIL import Image
 from skimage import data
 from skimage.measure import label
 
@@ -203,14 +199,9 @@ def test_stretch_never_asks_for_one_region() -> None:
     assert len(segment(np.zeros((5, 5, 3), np.uint8), method="region_merging", stretch=2)) == 1
 
 
-def test_scenes_over_n_regions(shared_data: Path) -> None:
+def test_scenes_over_n_regions(shared_scenes: list) -> None:
     table = []
-    for item in json.loads((shared_data / "manifest.json").read_text())["items"]:
-        if item["domain"] != "bsds":
-            continue
-        with Image.open(shared_data / item["image"]) as opened:
-            image = np.array(opened.convert("RGB"))
-        truths = [np.array(Image.open(shared_data / mask)).astype(np.int32) for mask in item["masks"]]
+    for image, truths in shared_scenes:
         found = [segment(image, method="region_merging", n_regions=count).label_map for count in (4, 6, 10, 20)]
         table.append([np.mean([covering(truth, label_map) for truth in truths]) for label_map in found])
     assert np.mean(table, axis=0).max() > 0.65

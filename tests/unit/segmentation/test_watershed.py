@@ -192,24 +192,6 @@ def test_compactness_makes_rounder_regions() -> None:
     assert spread(50) < spread(0)
 
 
-@pytest.mark.parametrize(
-    "prompt",
-    [
-        Prompt(points=((28, 36, True),)),
-        Prompt(points=((28, 36, True), (4, 4, False))),
-        Prompt(boxes=((11, 15, 50, 55),)),
-        Prompt(boxes=((11, 15, 50, 55),), points=((30, 35, True),)),
-    ],
-    ids=("click", "two clicks", "box", "box and click"),
-)
-def test_marks_give_one_object(prompt: Prompt) -> None:
-    scene = equal_brightness()
-    method = METHODS["watershed"]
-    found = method.segment(scene.image, method.params_class(), prompt).label_map
-    assert iou(found == 1, scene.truth > 0) > 0.93
-    assert found.max() == 1
-
-
 def test_marks_hold() -> None:
     scribble = np.zeros((40, 50), np.int8)
     scribble[5, 5:20] = 1
