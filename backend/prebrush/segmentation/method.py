@@ -11,7 +11,7 @@ import numpy.typing as npt
 from prebrush.datatypes import LabelMap, Prompt, RGBImage, Segments
 from prebrush.errors import SegmentationError
 from prebrush.knobs import Knob, join_knobs, knobs_of, param, parse_knobs, show
-from prebrush.segmentation.kernels.components import areas_of
+from prebrush.segmentation.kernels.components import occurring
 
 __all__ = [
     "Arrays",
@@ -164,7 +164,7 @@ class Method(Generic[P]):
         count = int(label_map.max(initial=0))
         classes = tuple(self.class_name.format(number) for number in range(count))
         # a cheaper look first; `Segments` tells what is wrong
-        numbered = label_map.min(initial=0) == 0 and count <= label_map.size and areas_of(label_map, count)[1:].all()
+        numbered = label_map.min(initial=0) == 0 and count <= label_map.size and occurring(label_map, count)[1:].all()
         return Segments.trusted(label_map, None, classes) if numbered else Segments(label_map, None, classes)
 
     def _call(self, image: RGBImage, params: P, prompt: Prompt) -> LabelMap:

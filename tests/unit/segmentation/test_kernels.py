@@ -8,7 +8,13 @@ from prebrush.segmentation.kernels import warm_all
 from prebrush.segmentation.kernels.boundaries import _majority, _upscale, majority, upscale
 from prebrush.segmentation.kernels.clustering import _improve, _seed_centers, cluster
 from prebrush.segmentation.kernels.color_bins import _color_bins, color_bins
-from prebrush.segmentation.kernels.components import areas_of, connected_components, keep_numbers, replace_numbers
+from prebrush.segmentation.kernels.components import (
+    areas_of,
+    connected_components,
+    keep_numbers,
+    occurring,
+    replace_numbers,
+)
 from prebrush.segmentation.kernels.graph_merging import _merge, _sort_edges, merge_along_edges
 from prebrush.segmentation.kernels.histogram import _count
 from prebrush.segmentation.kernels.region_stats import _inner_sums, _pair_sums, region_sums
@@ -49,6 +55,7 @@ def test_areas_and_numbers(seed: int) -> None:
     label_map = random_map(seed, numbers=9)
     count = int(label_map.max())
     assert np.array_equal(areas_of(label_map, count), np.bincount(label_map.ravel(), minlength=count + 1))
+    assert np.array_equal(np.flatnonzero(occurring(label_map, count)), np.unique(label_map))
     numbers = np.random.default_rng(seed).permutation(count + 1).astype(np.int32)
     assert np.array_equal(replace_numbers(label_map, numbers), numbers[label_map])
 

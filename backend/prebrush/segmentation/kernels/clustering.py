@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from prebrush.datatypes import RGBImage
+from prebrush.datatypes import GrayImage
 from prebrush.segmentation.kernels.compiled import as_input, compiled, inlined
 
 RESTARTS = 8
@@ -216,7 +216,7 @@ def assign_pixels(
 
 
 @compiled
-def _brightness_sums(owner: npt.NDArray[np.uint8], image: npt.NDArray[np.uint8], count: int) -> npt.NDArray[np.int64]:
+def _brightness_sums(owner: npt.NDArray[np.uint8], gray: npt.NDArray[np.uint8], count: int) -> npt.NDArray[np.int64]:
     sums = np.zeros((count, 2), np.int64)
     height, width = owner.shape
     for row in range(height):
@@ -227,30 +227,29 @@ def _brightness_sums(owner: npt.NDArray[np.uint8], image: npt.NDArray[np.uint8],
                 sums[owner[row, start], 0] += brightness
                 sums[owner[row, start], 1] += col - start
                 start, brightness = col, np.int64(0)
-            red, green, blue = image[row, col]
-            brightness += 299 * np.int64(red) + 587 * np.int64(green) + 114 * np.int64(blue)
+            brightness += np.int64(gray[row, col])
         if width:
             sums[owner[row, start], 0] += brightness
             sums[owner[row, start], 1] += width - start
     return sums
 
 
-def brightness_sums(owner: npt.NDArray[np.uint8], image: RGBImage, count: int) -> npt.NDArray[np.int64]:
+def brightness_sums(owner: npt.NDArray[np.uint8], gray: GrayImage, count: int) -> npt.NDArray[np.int64]:
     """Sum the brightness of each cluster.
 
     Parameters
     ----------
     owner : uint8 (H, W)
         0..count - 1.
-    image : uint8 (H, W, 3)
+    gray : uint8 (H, W)
     count : int
 
     Returns
     -------
     int64 (count, 2)
-        Brightness as the eye sees it (ITU-R BT.601), in thousandths of a step, and the number of pixels.
+        The sum of the gray levels and the number of pixels.
     """
-    sums: npt.NDArray[np.int64] = _brightness_sums(as_input(owner), as_input(image), count)
+    sums: npt.NDArray[np.int64] = _brightness_sums(as_input(owner), as_input(gray), count)
     return sums
 
 
@@ -259,4 +258,4 @@ def warm() -> None:
     colors = np.arange(18, dtype=np.float32).reshape(2, 3, 3)
     cluster(colors.reshape(-1, 3), np.ones(6, np.float32), 2, 0)
     owner = assign_pixels(colors, np.zeros((1, 5), np.float32), 1.0)
-    brightness_sums(owner, colors.astype(np.uint8), 1)
+    brightness_sums(owner, owner, 1)

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from prebrush.datatypes import LabelMap, Prompt, RGBImage
-from prebrush.segmentation.color import COLOR_SPACES
+from prebrush.segmentation.color import COLOR_SPACES, to_gray
 from prebrush.segmentation.filters import blur
 from prebrush.segmentation.kernels.clustering import assign_pixels, brightness_sums, cluster
 from prebrush.segmentation.kernels.color_bins import color_bins
@@ -118,7 +118,7 @@ def _cluster_with_position(image: RGBImage, params: Params, n_clusters: int) -> 
 
 def _by_brightness(owner: npt.NDArray[np.uint8], image: RGBImage) -> LabelMap:
     """Number the clusters from 1, darkest first, leaving out empty ones."""
-    sums, areas = brightness_sums(owner, image, int(owner.max()) + 1).T
+    sums, areas = brightness_sums(owner, to_gray(image), int(owner.max()) + 1).T
     brightness = sums / np.maximum(areas, 1)
     ranks = np.zeros(256, np.int32)
     order = [number for number in np.argsort(brightness, kind="stable") if areas[number]]
@@ -126,4 +126,4 @@ def _by_brightness(owner: npt.NDArray[np.uint8], image: RGBImage) -> LabelMap:
     return np.asarray(cv2.LUT(owner, ranks), np.int32)
 
 
-METHOD = Method(segment, Params, version=3, class_name="cluster-{}")
+METHOD = Method(segment, Params, version=4, class_name="cluster-{}")
