@@ -97,7 +97,8 @@ def _read_tasks(path: Path) -> list[_Task]:
     except msgspec.ValidationError as error:
         expected = "expected a list of tasks, as Label Studio exports them as JSON"
         raise DatasetError(f"{path}: {expected}; {describe(str(error), 'the export')}") from error
-    except (OSError, ValueError) as error:
+    # not every version of msgspec makes its errors ValueErrors
+    except (OSError, ValueError, msgspec.DecodeError) as error:
         raise DatasetError(f"{path}: not a JSON export of Label Studio: {error}") from error
     if tasks and all(task.annotations is msgspec.UNSET for task in tasks):
         raise DatasetError(f"{path}: the tasks have no annotations; export as JSON, not as JSON-MIN")
