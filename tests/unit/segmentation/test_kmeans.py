@@ -7,6 +7,7 @@ from skimage import data
 
 from prebrush import segment
 from prebrush.segmentation.color import COLOR_SPACES, to_lab
+from prebrush.segmentation.kernels.absorbing import absorb
 from prebrush.segmentation.kernels.clustering import cluster
 from prebrush.segmentation.kernels.color_bins import color_bins, look_up
 from prebrush.segmentation.kernels.components import connected_components
@@ -30,7 +31,7 @@ def test_as_tight_as_opencv(photo: str, n_clusters: int) -> None:
     _, owner, _ = cv2.kmeans(points, n_clusters, None, criteria, 3, cv2.KMEANS_PP_CENTERS)
     ours = segment(image, method="kmeans", n_clusters=n_clusters).label_map.ravel()
     # three clusters may cost a little more, to hang together
-    assert inertia(points, ours) < (1.05 if n_clusters == 3 else 1.01) * inertia(points, owner.ravel())
+    assert inertia(points, ours) < (1.1 if n_clusters == 3 else 1.01) * inertia(points, owner.ravel())
 
 
 def settled(image: np.ndarray, n_clusters: int, share: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -70,6 +71,47 @@ def test_small_things_of_a_clear_colour_are_not_settled() -> None:
     thin[30:33, 40:43] = True  # a speck
     image = np.clip(np.where(thin, 40, 170)[..., None] + noise, 0, 255).astype(np.uint8)
     assert iou(segment(image, method="kmeans", n_clusters=2).label_map == 1, thin) > 0.99
+
+
+def absorbed(image: np.ndarray, n_clusters: int, most: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Cluster an image, then let pieces be absorbed: clusters before and after, and the squared distances."""
+    colors, weights, places = color_bins(image)
+    points = to_lab(colors[None] / np.float32(255))[0]
+    centers, owner = cluster(points, weights, n_clusters, 0)
+    costs = ((points[:, None] - centers) ** 2).sum(axis=2)
+    place = look_up(image, places, np.arange(len(points), dtype=np.int32))
+    before = look_up(image, places, owner.astype(np.uint8))
+    least = float((weights * costs.min(axis=1)).sum(dtype=np.float64))
+    return before, absorb(image, places, costs, before, most * least), costs[place]
+
+
+@pytest.mark.parametrize("most", [1.0, 1.01, 1.1])
+@pytest.mark.parametrize("n_clusters", [2, 4])
+def test_whole_small_pieces_of_mixed_colours_are_absorbed_for_a_price(n_clusters: int, most: float) -> None:
+    image = data.astronaut()[::2, ::2]
+    before, after, costs = absorbed(image, n_clusters, most)
+    pieces, _ = connected_components(before.astype(np.int32) + 1)
+    moved = before != after
+    assert moved.any() == (most > 1)
+    now, then = (np.take_along_axis(costs, owner[..., None].astype(int), 2)[..., 0] for owner in (before, after))
+    assert then.sum(dtype=np.float64) <= (most + 1e-5) * now.sum(dtype=np.float64)
+    for piece in np.unique(pieces[moved]):
+        here = pieces == piece
+        assert moved[here].all()
+        assert here.sum() <= 0.01 * here.size
+        assert then[here].sum() <= 9.001 * now[here].sum()
+        assert len(np.unique(after[here])) == 1
+
+
+def test_of_two_small_things_the_one_of_a_mixed_colour_is_absorbed() -> None:
+    levels = np.full((100, 150, 1), 50.0)
+    levels[:, 75:] = 200
+    levels[40:48, 20:28] = 130  # hardly nearer to the bright cluster
+    levels[40:48, 50:58] = 200
+    image = (levels + np.random.default_rng(0).normal(0, 8, (100, 150, 3))).astype(np.uint8)
+    found = segment(image, method="kmeans", n_clusters=2).label_map
+    assert (found[38:50, 18:30] == 1).all()
+    assert (found[40:48, 50:58] == 2).all()
 
 
 def test_as_much_of_every_image_is_in_a_cluster() -> None:
